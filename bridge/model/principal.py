@@ -1,0 +1,30 @@
+"""Who is asking: the bearer of an access token."""
+
+import re
+from dataclasses import dataclass
+
+SCOPES = (
+    "messages:send",
+    "messages:read",
+    "devices:read",
+    "devices:write",
+    "events:read",
+    "events:write",
+    "admin",
+)
+"""Every right a token can carry. `admin` includes all others."""
+TOKEN_NAME = re.compile(r"[A-Za-z0-9_.@-]{1,64}")
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    name: str
+    project: str | None
+    """None: every project."""
+    scopes: frozenset[str]
+
+    def may_enter(self, project: str) -> bool:
+        return self.project is None or self.project == project
+
+    def may(self, scope: str) -> bool:
+        return scope in self.scopes or "admin" in self.scopes

@@ -1,0 +1,40 @@
+"""Names of the topics below `$oc/devices/{device_id}/`, the vendor's tree. Source: IoTDA, "Topics"."""
+
+BROADCAST = "$oc/broadcast/"
+
+
+def device_tree(device_id: str) -> str:
+    """The prefix that belongs to one device alone."""
+    return f"$oc/devices/{device_id}/"
+
+
+def default_downlink(device_id: str) -> str:
+    """Where messages go when the application names no topic."""
+    return f"$oc/devices/{device_id}/sys/messages/down"
+
+
+def user_topic(device_id: str, suffix: str) -> str:
+    return f"$oc/devices/{device_id}/user/{suffix}"
+
+
+def device_of(topic: str) -> str:
+    """The id of the device whose tree the topic lies in; empty for other topics."""
+    return topic.split("/", 3)[2] if topic.startswith("$oc/devices/") else ""
+
+
+_SYSTEM_DOWNLINKS = (
+    "commands/request_id=",
+    "properties/set/request_id=",
+    "properties/get/request_id=",
+    "shadow/get/response/request_id=",
+    "events/down",
+)
+
+
+def is_system_downlink(device_id: str, topic: str) -> bool:
+    """Topics every device is subscribed to without asking: the vendor's device SDK never does."""
+    tree = f"$oc/devices/{device_id}/sys/"
+    if not topic.startswith(tree):
+        return False
+    rest = topic[len(tree) :]
+    return rest == "messages/down" or rest.startswith(_SYSTEM_DOWNLINKS)
