@@ -1,0 +1,8 @@
+"""What survives a restart: messages, devices, tokens. The only package that knows SQL."""
+
+from bridge.store.admin import Admin
+from bridge.store.settings import StoreSettings
+from bridge.store.store import Store
+from bridge.store.tokens import Token
+
+__all__ = ["Admin", "Store", "StoreSettings", "Token"]

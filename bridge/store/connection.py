@@ -1,0 +1,111 @@
+"""Connections to the database file, all opened alike, and the transaction that administration writes in."""
+
+import contextlib
+import os
+import sqlite3
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from sqlite_utils import Database
+
+from bridge.model.errors import StoreUnavailable
+from bridge.store.schema import MIGRATIONS
+
+BUSY_TIMEOUT = 5.0
+"""Seconds to wait for another process that is writing."""
+BUSY_PAUSE = 0.001
+CACHED_STATEMENTS = 256
+PRAGMAS = (
+    "PRAGMA journal_mode = WAL",
+    "PRAGMA synchronous = FULL",
+    "PRAGMA foreign_keys = ON",
+    # Per-device index pages are written again and again, but copied into the database only once a checkpoint: fewer
+    # checkpoints, less work. 4000 pages keep the WAL near 16 MiB, which a checkpoint copies in some 20 ms.
+    "PRAGMA wal_autocheckpoint = 4000",
+)
+
+
+def open_connection(path: Path | str) -> sqlite3.Connection:
+    """Opens the file, creates it for its owner alone if it is missing, and brings its schema up to date.
+
+    Raises StoreUnavailable.
+    """
+    try:
+        create_private(path)
+        connection = sqlite3.connect(
+            path,
+            timeout=BUSY_TIMEOUT,
+            isolation_level=None,
+            check_same_thread=False,
+            cached_statements=CACHED_STATEMENTS,
+        )
+    except (OSError, sqlite3.Error) as error:
+        raise StoreUnavailable(f"cannot open {path}: {error}") from error
+    try:
+        for pragma in PRAGMAS:
+            connection.execute(pragma)
+        migrate(connection)
+    except sqlite3.Error as error:
+        connection.close()
+        raise StoreUnavailable(f"cannot use {path}: {error}") from error
+    return connection
+
+
+def create_private(path: Path | str) -> None:
+    # Never opened when it exists: closing any descriptor of the file would drop the locks this process holds on it.
+    with contextlib.suppress(FileExistsError):
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+
+
+def migrate(connection: sqlite3.Connection) -> None:
+    database = Database(connection, recursive_triggers=False, execute_plugins=False)
+    if MIGRATIONS.pending(database):
+        with transaction(connection):  # whoever comes second finds them applied
+            MIGRATIONS.apply(database)
+
+
+class refusing:
+    """`with refusing():` errors of the database leave as StoreUnavailable. A class, because reads are hot."""
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
+        if isinstance(error, sqlite3.Error):
+            raise StoreUnavailable(str(error)) from error
+
+
+@contextlib.contextmanager
+def transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    """All or nothing; any exception rolls back. Errors of the database leave as StoreUnavailable."""
+    with refusing():
+        try:
+            begin(connection)
+            yield
+            connection.execute("COMMIT")
+        finally:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+
+
+def begin(connection: sqlite3.Connection) -> None:
+    """BEGIN IMMEDIATE against a busy writer.
+
+    The daemon's writer leaves gaps of well under a millisecond between two transactions. SQLite's own busy handler
+    sleeps up to 100 ms between attempts and could miss them for seconds.
+    """
+    deadline = time.monotonic() + BUSY_TIMEOUT
+    connection.execute("PRAGMA busy_timeout = 0")
+    try:
+        while True:
+            try:
+                connection.execute("BEGIN IMMEDIATE")
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                    raise
+                time.sleep(BUSY_PAUSE)
+            else:
+                return
+    finally:
+        connection.execute(f"PRAGMA busy_timeout = {int(BUSY_TIMEOUT * 1000)}")

@@ -1,0 +1,77 @@
+"""Devices and tokens as the daemon asks for them: on every request, so they are answered from memory."""
+
+import logging
+import sqlite3
+from collections.abc import Callable
+
+from bridge.model.clock import Clock
+from bridge.model.device import Device
+from bridge.model.principal import Principal
+from bridge.store.cache import Cache
+from bridge.store.changes import Change, Changes
+from bridge.store.devices import Devices
+from bridge.store.tokens import Tokens, digest
+
+logger = logging.getLogger(__name__)
+
+
+class Directory(Devices, Tokens):
+    """What is known is remembered until its change shows up in the feed. What is not there is looked for every time."""
+
+    def __init__(self, connection: sqlite3.Connection, clock: Clock, changes: Changes) -> None:
+        super().__init__(connection, clock)
+        self._changes = changes
+        self._watchers: list[Callable[[int], None]] = []
+        self._devices: Cache[tuple[str | None, str], Device] = Cache()
+        self._called: Cache[str, list[Device]] = Cache()
+        self._principals: Cache[bytes, Principal] = Cache()
+
+    def on_device_change(self, callback: Callable[[int], None]) -> None:
+        """`callback(key)` for each device added, removed or changed; `device_by_key` says what it is now."""
+        self._watchers.append(callback)
+
+    def look(self) -> None:
+        """Takes notice of what has changed, whoever changed it. Raises StoreUnavailable."""
+        while changes := self._changes.take():
+            for change in changes:
+                self._forget(change)
+            for key in dict.fromkeys(change.device for change in changes if change.device is not None):
+                self._tell(key)
+
+    def device(self, project: str, device_id: str) -> Device | None:
+        found = self._devices.get((project, device_id))
+        if found is None and (found := super().device(project, device_id)):
+            self._devices.remember((project, device_id), found)
+        return found
+
+    def devices_called(self, device_id: str) -> list[Device]:
+        found = self._called.get(device_id)
+        if found is None:
+            found = super().devices_called(device_id)
+            if found:
+                self._called.remember(device_id, found)
+        return found
+
+    def principal(self, token: str) -> Principal | None:
+        known = digest(token)
+        found = self._principals.get(known)
+        if found is None and (found := self._principal(known)):
+            self._principals.remember(known, found)
+        return found
+
+    def _written(self) -> None:
+        self.look()
+
+    def _forget(self, change: Change) -> None:
+        if change.kind == "token":
+            self._principals.clear()
+        else:
+            self._devices.pop((change.project, change.name), None)
+            self._called.pop(change.name, None)
+
+    def _tell(self, key: int) -> None:
+        for watcher in self._watchers:
+            try:
+                watcher(key)
+            except Exception:
+                logger.exception("a watcher failed to take the change of a device")

@@ -1,0 +1,91 @@
+"""The tables, as migrations: each runs once per file, in order, and is never edited after a release."""
+
+from sqlite_utils import Database, Migrations
+
+MIGRATIONS = Migrations("bridge")
+
+
+@MIGRATIONS()
+def devices(database: Database) -> None:
+    # AUTOINCREMENT: the key of a removed device must never come to mean another one.
+    database.executescript("""
+        CREATE TABLE device (
+            key INTEGER PRIMARY KEY AUTOINCREMENT,
+            project TEXT NOT NULL,
+            device_id TEXT NOT NULL,
+            secret TEXT NOT NULL,
+            frozen INTEGER NOT NULL DEFAULT 0,
+            created_at INTEGER NOT NULL,
+            UNIQUE (project, device_id)
+        );
+        CREATE INDEX device_by_project ON device (project);
+        CREATE INDEX device_called ON device (device_id);
+    """)
+
+
+@MIGRATIONS()
+def messages(database: Database) -> None:
+    # content stands last: SQLite walks the overflow pages of a large one to reach any column behind it.
+    # Message ids begin with the time, so in (message_id, device) the inserts of all devices share their pages;
+    # bridge/store/blocks.py tells the same of message_by_block. The partial indexes stay small by themselves.
+    # No ON DELETE CASCADE: no index begins with device, so it would scan the table (see Devices.remove_device).
+    database.executescript("""
+        CREATE TABLE message (
+            seq INTEGER PRIMARY KEY,
+            device INTEGER NOT NULL REFERENCES device (key),
+            message_id TEXT NOT NULL,
+            ttl INTEGER NOT NULL,
+            name TEXT,
+            encoding TEXT,
+            payload_format TEXT,
+            topic TEXT,
+            correlation_data TEXT,
+            response_topic TEXT,
+            user_properties TEXT,
+            created_at INTEGER NOT NULL,
+            expires_at INTEGER NOT NULL,
+            status TEXT NOT NULL DEFAULT 'PENDING' CHECK (status IN ('PENDING', 'DELIVERED', 'FAILED', 'TIMEOUT')),
+            finished_at INTEGER,
+            acknowledged_by TEXT,
+            failure TEXT,
+            detail TEXT,
+            content TEXT NOT NULL
+        );
+        CREATE UNIQUE INDEX message_by_id ON message (message_id, device);
+        CREATE INDEX message_by_block ON message (seq >> 12, device);
+        CREATE INDEX message_pending ON message (device, seq) WHERE status = 'PENDING';
+        CREATE INDEX message_due ON message (expires_at, device) WHERE status = 'PENDING';
+        CREATE INDEX message_uncached ON message (ttl) WHERE ttl = 0 AND status = 'PENDING';
+        CREATE INDEX message_missed ON message (device, seq) WHERE status = 'FAILED' OR status = 'TIMEOUT';
+    """)
+
+
+@MIGRATIONS()
+def tokens(database: Database) -> None:
+    # A UNIQUE over project alone would let two NULLs ("every project") through.
+    database.executescript("""
+        CREATE TABLE token (
+            hash BLOB PRIMARY KEY,
+            name TEXT NOT NULL,
+            project TEXT,
+            scopes TEXT NOT NULL,
+            created_at INTEGER NOT NULL
+        ) WITHOUT ROWID;
+        CREATE UNIQUE INDEX token_by_name ON token (name, ifnull(project, ''));
+    """)
+
+
+@MIGRATIONS()
+def changes(database: Database) -> None:
+    # AUTOINCREMENT: readers remember the last seq they saw, also when older rows are gone.
+    database.executescript("""
+        CREATE TABLE change (
+            seq INTEGER PRIMARY KEY AUTOINCREMENT,
+            at INTEGER NOT NULL,
+            kind TEXT NOT NULL CHECK (kind IN ('device', 'token')),
+            device INTEGER,
+            project TEXT,
+            name TEXT NOT NULL
+        );
+        CREATE INDEX change_at ON change (at);
+    """)

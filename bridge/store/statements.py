@@ -1,0 +1,95 @@
+"""Every statement on a hot path, named. Texts are constants, so that each connection compiles each of them once.
+
+A test holds every statement of this file to a plan that scans no table. Needs SQLite 3.33 (UPDATE … FROM).
+"""
+
+# ruff: noqa: S608 - the texts are put together from constants of this file, and values are always parameters
+
+from bridge.model.message import Status
+
+CHUNKS = (64, 16, 4, 1)
+"""Rows in one merged statement. Few sizes, so that their texts stay in the cache of compiled statements."""
+
+ADDED = (
+    "seq, device, message_id, ttl, name, encoding, payload_format, topic, correlation_data, response_topic, "
+    "user_properties, created_at, expires_at, content"
+)
+ADDED_WIDTH = 14
+FINISHED_WIDTH = 6
+WHOLE = (
+    "seq, device, message_id, content, ttl, name, encoding, payload_format, topic, correlation_data, response_topic, "
+    "user_properties, created_at, expires_at, status, finished_at, acknowledged_by, failure, detail"
+)
+
+
+def _rows(count: int, width: int) -> str:
+    return ", ".join([f"({', '.join('?' * width)})"] * count)
+
+
+def _add(count: int) -> str:
+    return f"INSERT INTO message ({ADDED}) VALUES {_rows(count, ADDED_WIDTH)}"
+
+
+def _finish(count: int) -> str:
+    return f"""
+        UPDATE message SET status = v.column2, finished_at = v.column3, acknowledged_by = v.column4,
+            failure = v.column5, detail = v.column6
+        FROM (VALUES {_rows(count, FINISHED_WIDTH)}) AS v
+        WHERE message.seq = v.column1 AND message.status = 'PENDING'
+    """
+
+
+def _list(where: str) -> str:
+    return f"SELECT {WHOLE} FROM message WHERE {where} AND seq < ? ORDER BY seq DESC LIMIT ?"
+
+
+ADD = {count: _add(count) for count in CHUNKS}
+FINISH = {count: _finish(count) for count in CHUNKS}
+FAIL_UNCACHED = """
+    UPDATE message SET status = ?, finished_at = ?, acknowledged_by = ?, failure = ?, detail = ?
+    WHERE ttl = 0 AND status = 'PENDING'
+"""
+STATUS = "SELECT status FROM message WHERE seq = ?"
+REMOVE = "DELETE FROM message WHERE seq = ?"
+
+MESSAGE = f"SELECT {WHOLE} FROM message WHERE message_id = ? AND device = ?"
+# The status is part of the text: SQLite uses a partial index only if it can see the condition when it compiles.
+MESSAGES = {
+    status: _list(f"device = ? AND status = '{status}'") for status in (Status.PENDING, Status.FAILED, Status.TIMEOUT)
+}
+MESSAGES_IN_BLOCK = {
+    None: _list("seq >> 12 = ? AND device = ?"),
+    Status.DELIVERED: _list("seq >> 12 = ? AND device = ? AND status = 'DELIVERED'"),
+}
+BLOCKS = """
+    WITH RECURSIVE block (n) AS (SELECT ? UNION ALL SELECT n - 1 FROM block WHERE n > ?)
+    SELECT n FROM block WHERE EXISTS (SELECT 1 FROM message WHERE seq >> 12 = n AND device = ?)
+"""
+PENDING = f"SELECT {WHOLE} FROM message WHERE device = ? AND status = 'PENDING' AND seq > ? ORDER BY seq LIMIT ?"
+COUNT_PENDING = "SELECT count(*) FROM (SELECT 1 FROM message WHERE device = ? AND status = 'PENDING' LIMIT ?)"
+DUE = """
+    SELECT seq, device, expires_at FROM message
+    WHERE status = 'PENDING' AND expires_at <= ? ORDER BY expires_at LIMIT ?
+"""
+FIRST_SEQ = "SELECT min(seq) FROM message"
+LAST_SEQ = "SELECT max(seq) FROM message"
+
+# Retention walks the primary key instead of an index on finished_at, which every message would pay for.
+OLDEST = """
+    SELECT max(seq), max(created_at)
+    FROM (SELECT seq, created_at FROM message WHERE seq > ? ORDER BY seq LIMIT ?)
+"""
+PRUNE = "DELETE FROM message WHERE seq > ? AND seq <= ? AND status <> 'PENDING' AND finished_at < ?"
+
+REMOVE_BLOCK = "DELETE FROM message WHERE seq >> 12 = ? AND device = ?"
+
+DEVICE_COLUMNS = "key, project, device_id, secret, frozen, created_at"
+DEVICE = f"SELECT {DEVICE_COLUMNS} FROM device WHERE project = ? AND device_id = ?"
+DEVICE_BY_KEY = f"SELECT {DEVICE_COLUMNS} FROM device WHERE key = ?"
+DEVICES = f"SELECT {DEVICE_COLUMNS} FROM device WHERE key > ? ORDER BY key LIMIT ?"
+DEVICES_OF_PROJECT = f"SELECT {DEVICE_COLUMNS} FROM device WHERE project = ? AND key > ? ORDER BY key LIMIT ?"
+DEVICES_CALLED = f"SELECT {DEVICE_COLUMNS} FROM device WHERE device_id = ? ORDER BY key"
+PRINCIPAL = "SELECT name, project, scopes FROM token WHERE hash = ?"
+
+CHANGES = "SELECT seq, kind, device, project, name FROM change WHERE seq > ? ORDER BY seq LIMIT ?"
+LAST_CHANGE = "SELECT max(seq) FROM change"

@@ -1,0 +1,124 @@
+"""The store as the daemon uses it."""
+
+import asyncio
+import contextlib
+import logging
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Self
+
+from bridge.model.clock import Clock
+from bridge.model.errors import StoreUnavailable
+from bridge.store.changes import Changes
+from bridge.store.connection import open_connection
+from bridge.store.directory import Directory
+from bridge.store.messages import Messages
+from bridge.store.retention import Retention
+from bridge.store.settings import StoreSettings
+from bridge.store.writer import Writer
+
+logger = logging.getLogger(__name__)
+
+MEMORY = ":memory:"
+LOOK_EVERY = 0.25
+"""Seconds between two looks for what other processes have changed."""
+PRUNE_EVERY = 60.0
+
+
+class Store(Messages, Directory):
+    """Messages, devices and tokens in one SQLite file. All methods belong to the event loop's thread.
+
+    A change of a device or token is noticed at once if it was made here, within a second if another process made it.
+    """
+
+    path: Path
+    """The file, for `Admin` and for tools."""
+
+    @classmethod
+    def open(
+        cls,
+        path: Path | str,
+        *,
+        clock: Clock,
+        loop: asyncio.AbstractEventLoop | None = None,
+        settings: StoreSettings | None = None,
+        prune_every: float = PRUNE_EVERY,
+    ) -> Self:
+        """Creates the file if it is missing, for its owner alone, and brings its schema up to date.
+
+        Raises StoreUnavailable.
+
+        ":memory:" is a file too, in a temporary directory that ends with the store: SQLite's own databases in memory
+        have no WAL, so they would lock where the file does not.
+        """
+        with contextlib.ExitStack() as opened:
+            if path == MEMORY:
+                path = Path(opened.enter_context(tempfile.TemporaryDirectory()), "bridge.db")
+            store = cls(Path(path), clock, loop or asyncio.get_running_loop(), settings or StoreSettings(), opened)
+            store._opened = opened.pop_all()
+        store._writer.start()
+        store._repeat("look", LOOK_EVERY, store.look)
+        store._repeat("prune", prune_every, store._start_pruning)
+        return store
+
+    def __init__(
+        self,
+        path: Path,
+        clock: Clock,
+        loop: asyncio.AbstractEventLoop,
+        settings: StoreSettings,
+        opened: contextlib.ExitStack,
+    ) -> None:
+        """Use `open`."""
+        connections = []
+        for _ in ("reads", "writes", "administration"):
+            connections.append(open_connection(path))
+            opened.callback(connections[-1].close)
+        reader, written, administration = connections
+        Messages.__init__(self, reader, Writer(written, loop))
+        Directory.__init__(self, administration, clock, Changes(reader))
+        self.path = path
+        self._loop = loop
+        self._retention = Retention(self._writer, clock, settings)
+        self._timers: dict[str, asyncio.TimerHandle] = {}
+        self._pruning: asyncio.Task[None] | None = None
+        self._opened = contextlib.ExitStack()
+
+    async def flush(self) -> None:
+        """Returns when every write made before is committed, or has failed, and its caller was told."""
+        with contextlib.suppress(StoreUnavailable):
+            await self._writer.request(lambda _: None)
+
+    async def close(self) -> None:
+        """Commits what is queued; later writes are refused. May be called again."""
+        for timer in self._timers.values():
+            timer.cancel()
+        if self._pruning:
+            self._pruning.cancel()
+        await self._writer.close()
+        self._opened.close()
+
+    async def prune(self) -> int:
+        """Deletes finished messages that are older than the settings ask for; says how many. Runs by itself, too."""
+        return await self._retention.prune()
+
+    def _repeat(self, name: str, seconds: float, action: Callable[[], None]) -> None:
+        def act() -> None:
+            self._timers[name] = self._loop.call_later(seconds, act)
+            try:
+                action()
+            except StoreUnavailable as error:
+                logger.error("cannot %s: %s", name, error)
+
+        self._timers[name] = self._loop.call_later(seconds, act)
+
+    def _start_pruning(self) -> None:
+        if self._pruning is None or self._pruning.done():
+            self._pruning = self._loop.create_task(self._prune())
+
+    async def _prune(self) -> None:
+        try:
+            await self.prune()
+        except StoreUnavailable as error:
+            logger.error("cannot prune: %s", error)

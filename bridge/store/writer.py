@@ -1,0 +1,236 @@
+"""The writer: one thread, one write connection, group commit.
+
+Why a thread and groups. A commit with synchronous=FULL waits for the disk, so it happens away from the event loop; and
+everything that was queued while the last commit ran shares the next one. Under load a commit carries hundreds of
+writes, alone it carries one. The loop hands over once a turn what was written in it: each hand-over may wake the
+thread, and a thread that is woken for the first of fifty writes commits it alone while the others wait.
+
+Why merged statements. CPython releases the interpreter lock around every step of an SQLite statement, and the writer
+then has to win it back from the busy event loop, which can take a whole switch interval each time. What costs is
+therefore the number of steps, not of rows. All adds of a batch go into a few multi-row INSERTs and all finishes into a
+few UPDATEs from a list of VALUES; chunks come in few sizes, so that their texts are found compiled.
+
+Why that is allowed. Merging puts the adds before the finishes. Nobody can tell: a finish names a seq, which exists
+since its add, so it cannot be about a message whose add was queued after it; and whether an add is a duplicate does not
+depend on a state. Any other write (remove, fail_uncached, retention) can be told apart from its neighbours, and is run
+in its place between them.
+
+Optimism. A merged statement has one result for all its callers. If it is the one that all of them expect (no error, as
+many rows changed as there are writes), everybody gets it. Otherwise (a duplicate id, a message that was finished
+before) the transaction is rolled back and the same batch is run again one write at a time, in order, in one
+transaction, each with a result of its own. Duplicates are rare and cost twice; everything else is cheap.
+
+Errors. A write that breaks a constraint, or that SQLite cannot take (an integer of 70 bits), fails alone. Any other
+error of the database (disk full, I/O) rolls the batch back. Its adds are refused with StoreUnavailable, and what is left
+gets another chance: on a full disk the end of a delivery needs no room, and must not be lost for the sake of a new
+message. If that fails as well, everybody gets StoreUnavailable. The thread lives on and tries the next batch from the
+start. Every write gets exactly one result, and results reach the loop in the order of the writes, one wake-up a batch.
+"""
+
+import asyncio
+import contextlib
+import logging
+import queue
+import sqlite3
+import threading
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain, groupby
+from typing import Any, TypeAlias, TypeVar
+
+from bridge.model.errors import BridgeError, DuplicateMessage, StoreUnavailable, UnknownDevice
+from bridge.store.rows import Row
+from bridge.store.statements import ADD, CHUNKS, FINISH
+
+T = TypeVar("T")
+logger = logging.getLogger(__name__)
+
+BATCH = 512
+"""Writes after which a transaction takes no more (it may have twice as many): bounds how long others wait for it, other
+processes included."""
+
+
+@dataclass(slots=True)
+class Add:
+    row: Row
+    done: Callable[[Any], None]
+
+
+@dataclass(slots=True)
+class Finish:
+    row: Row
+    done: Callable[[Any], None]
+
+
+@dataclass(slots=True)
+class Other:
+    run: Callable[[sqlite3.Connection], Any]
+    done: Callable[[Any], None]
+
+
+Write: TypeAlias = Add | Finish | Other
+END: list[Write] = []
+
+
+class Unexpected(Exception):
+    """A merged statement did not do what all its callers expect."""
+
+
+class Writer:
+    """Takes writes from the loop's thread; calls `done` of each there, after its commit, in order."""
+
+    def __init__(self, connection: sqlite3.Connection, loop: asyncio.AbstractEventLoop) -> None:
+        self._connection = connection
+        self._loop = loop
+        self._turn: list[Write] = []
+        self._queue: queue.SimpleQueue[list[Write]] = queue.SimpleQueue()
+        self._closed = False
+        self._thread = threading.Thread(target=self._work, name="store-writer", daemon=True)
+
+    def start(self) -> None:
+        """From here on the connection belongs to the thread."""
+        self._thread.start()
+
+    def put(self, write: Write) -> None:
+        if self._closed:
+            self._loop.call_soon(write.done, StoreUnavailable("the store is closed"))
+            return
+        if not self._turn:
+            self._loop.call_soon(self._hand_over)
+        self._turn.append(write)
+
+    def _hand_over(self) -> None:
+        turn, self._turn = self._turn, []
+        for start in range(0, len(turn), BATCH):
+            self._queue.put(turn[start : start + BATCH])
+
+    def request(self, run: Callable[[sqlite3.Connection], T]) -> asyncio.Future[T]:
+        """Runs in the next transaction. The future has its result after the commit, or StoreUnavailable."""
+        future: asyncio.Future[T] = self._loop.create_future()
+
+        def done(result: T | BridgeError) -> None:
+            if future.done():  # cancelled
+                return
+            if isinstance(result, BridgeError):
+                future.set_exception(result)
+            else:
+                future.set_result(result)
+
+        self.put(Other(run, done))
+        return future
+
+    async def close(self) -> None:
+        """Works off what was put; later writes are refused. The connection is free again."""
+        self._closed = True
+        self._hand_over()
+        self._queue.put(END)
+        await asyncio.to_thread(self._thread.join)
+
+    def _work(self) -> None:
+        while batch := self._take():
+            results = self._run(batch)
+            try:
+                self._loop.call_soon_threadsafe(deliver, batch, results)
+            except RuntimeError:  # the loop was closed without closing the store: nobody is left to be told
+                break
+
+    def _take(self) -> list[Write]:
+        """Waits for writes and takes what is queued behind them. Empty: the end."""
+        batch = self._queue.get()
+        with contextlib.suppress(queue.Empty):
+            while batch and len(batch) < BATCH:
+                more = self._queue.get_nowait()
+                if not more:
+                    self._queue.put(END)  # for the next turn
+                    break
+                batch += more
+        return batch
+
+    def _run(self, batch: list[Write]) -> list[Any]:
+        try:
+            try:
+                return self._commit(merged, batch)
+            except sqlite3.OperationalError:
+                raise
+            except Exception:
+                return self._commit(one_by_one, batch)
+        except sqlite3.Error as error:
+            logger.error("cannot write: %s", error)
+            refused = StoreUnavailable(str(error))
+            others = [write for write in batch if type(write) is not Add]
+            if len(others) == len(batch):
+                return [refused] * len(batch)
+            results = iter(self._run(others))
+            return [refused if type(write) is Add else next(results) for write in batch]
+
+    def _commit(self, run: Callable[[sqlite3.Connection, list[Write]], list[Any]], batch: list[Write]) -> list[Any]:
+        try:
+            self._connection.execute("BEGIN IMMEDIATE")
+            results = run(self._connection, batch)
+            self._connection.execute("COMMIT")
+        finally:
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+        return results
+
+
+def merged(connection: sqlite3.Connection, batch: list[Write]) -> list[Any]:
+    """Results of all writes if each went as expected. Raises Unexpected or an error of the database otherwise."""
+    results: list[Any] = []
+    for apart, group in groupby(batch, lambda write: type(write) is Other):
+        writes = list(group)
+        if apart:
+            results += [write.run(connection) for write in writes if type(write) is Other]
+        else:
+            execute_merged(connection, ADD, [write.row for write in writes if type(write) is Add])
+            execute_merged(connection, FINISH, [write.row for write in writes if type(write) is Finish])
+            results += [None if type(write) is Add else True for write in writes]
+    return results
+
+
+def execute_merged(connection: sqlite3.Connection, statements: Mapping[int, str], rows: list[Row]) -> None:
+    start = 0
+    for size in CHUNKS:
+        while start + size <= len(rows):
+            parameters = tuple(chain.from_iterable(rows[start : start + size]))
+            if connection.execute(statements[size], parameters).rowcount != size:
+                raise Unexpected
+            start += size
+
+
+def one_by_one(connection: sqlite3.Connection, batch: list[Write]) -> list[Any]:
+    return [execute_alone(connection, write) for write in batch]
+
+
+def execute_alone(connection: sqlite3.Connection, write: Write) -> Any:
+    try:
+        if isinstance(write, Add):
+            connection.execute(ADD[1], write.row)
+            return None
+        if isinstance(write, Finish):
+            return connection.execute(FINISH[1], write.row).rowcount == 1
+        return write.run(connection)
+    except sqlite3.IntegrityError as error:
+        return refusal(error)
+    except Exception as error:
+        if isinstance(error, sqlite3.Error) and not isinstance(error, sqlite3.ProgrammingError | sqlite3.DataError):
+            raise
+        logger.exception("a write that cannot be stored")
+        return StoreUnavailable(str(error))
+
+
+def refusal(error: sqlite3.IntegrityError) -> BridgeError:
+    match error.sqlite_errorcode:
+        case sqlite3.SQLITE_CONSTRAINT_UNIQUE:
+            return DuplicateMessage("the device has a message with this id")
+        case sqlite3.SQLITE_CONSTRAINT_FOREIGNKEY:
+            return UnknownDevice("the device was removed")
+    return StoreUnavailable(str(error))
+
+
+def deliver(batch: Sequence[Write], results: Iterable[Any]) -> None:
+    for write, result in zip(batch, results, strict=True):
+        try:
+            write.done(result)
+        except Exception:
+            logger.exception("a caller failed to take the result of its write")

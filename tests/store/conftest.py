@@ -1,0 +1,34 @@
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from bridge.store import Store
+from tests.store.clock import HandClock
+
+
+@pytest.fixture
+def clock() -> HandClock:
+    return HandClock()
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "bridge.db"
+
+
+@pytest.fixture
+async def store(path: Path, clock: HandClock) -> AsyncIterator[Store]:
+    store = Store.open(path, clock=clock)
+    yield store
+    await store.close()
+
+
+@pytest.fixture
+def device(store: Store) -> int:
+    return store.add_device("home", "lamp", "secret-of-lamp").key
+
+
+@pytest.fixture
+def other(store: Store) -> int:
+    return store.add_device("home", "fan", "secret-of-fan").key

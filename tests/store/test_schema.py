@@ -1,0 +1,65 @@
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from sqlite_utils import Database
+
+from bridge.model.errors import StoreUnavailable
+from bridge.store import Admin, Store
+from bridge.store.schema import MIGRATIONS
+from tests.store.asking import added
+from tests.store.clock import HandClock
+
+
+async def test_a_file_that_is_up_to_date_is_left_alone(store: Store, path: Path, device: int, clock: HandClock) -> None:
+    await added(store, device, "m1")
+    before = Database(path)
+    schema, applied = before.schema, MIGRATIONS.applied(before)
+    with Admin.open(path, clock):
+        assert before.schema == schema
+        assert MIGRATIONS.applied(before) == applied
+        assert MIGRATIONS.pending(before) == []
+    before.close()
+
+
+async def test_an_older_file_is_brought_up_to_date(path: Path, clock: HandClock) -> None:
+    old = Database(path)
+    MIGRATIONS.apply(old, stop_before="messages")
+    old.execute("INSERT INTO device (project, device_id, secret, created_at) VALUES ('home', 'lamp', 's', 1)")
+    old.close()
+    store = Store.open(path, clock=clock)
+    [lamp] = store.devices("home")
+    await added(store, lamp.key, "m1")
+    await store.close()
+
+
+def test_what_is_no_database_is_refused(path: Path, clock: HandClock) -> None:
+    path.write_bytes(b"certainly not a database" * 100)
+    with pytest.raises(StoreUnavailable, match=str(path)):
+        Admin.open(path, clock)
+
+
+def test_a_missing_directory_is_refused(tmp_path: Path, clock: HandClock) -> None:
+    with pytest.raises(StoreUnavailable, match="nowhere"):
+        Admin.open(tmp_path / "nowhere" / "bridge.db", clock)
+
+
+def test_many_may_open_a_new_file_at_once(path: Path) -> None:
+    program = (
+        "import sys; from bridge.store import Admin; input()\n"
+        "with Admin.open(sys.argv[1], lambda: 1) as admin: admin.add_device('home', sys.argv[2], 'secret')"
+    )
+    children = [
+        subprocess.Popen([sys.executable, "-c", program, str(path), f"lamp{number}"], stdin=subprocess.PIPE)
+        for number in range(4)
+    ]
+    for child in children:
+        assert child.stdin is not None
+        child.stdin.write(b"\n")
+        child.stdin.flush()
+    for child in children:
+        child.communicate()
+    assert [child.returncode for child in children] == [0] * 4
+    with Admin.open(path, lambda: 1) as admin:
+        assert len(admin.devices("home")) == 4

@@ -1,0 +1,50 @@
+import re
+
+import pytest
+
+from bridge.store import Store, statements
+
+
+def texts() -> dict[str, str]:
+    """Every statement of the module: a new one is held to these rules by being there."""
+    found = {}
+    for name, value in vars(statements).items():
+        for key, text in value.items() if isinstance(value, dict) and name.isupper() else [("", value)]:
+            if isinstance(text, str) and re.match(r"\s*(SELECT|INSERT|UPDATE|DELETE|WITH)\b", text):
+                found[f"{name} {key}".strip()] = text
+    return found
+
+
+TABLE = r"(message|device|token|change)\b"
+
+
+@pytest.mark.parametrize("text", texts().values(), ids=texts())
+async def test_no_hot_statement_scans_or_sorts(store: Store, text: str) -> None:
+    plan = store._connection.execute(f"EXPLAIN QUERY PLAN {text}", [None] * text.count("?")).fetchall()
+    details = "\n".join(row[3] for row in plan)
+    assert not re.search(rf"SCAN {TABLE}|TEMP B-TREE", details), details
+    assert re.search(rf"SEARCH {TABLE}", details) or text.startswith("INSERT"), details
+
+
+def test_statements_are_found() -> None:
+    assert {"MESSAGE", "ADD 64", "FINISH 1", "MESSAGES_IN_BLOCK None", "BLOCKS", "PRUNE"} <= texts().keys()
+
+
+@pytest.mark.parametrize(
+    ("name", "index"),
+    [
+        ("MESSAGE", "message_by_id (message_id=? AND device=?)"),
+        ("PENDING", "message_pending (device=? AND seq>?)"),
+        ("COUNT_PENDING", "message_pending (device=?)"),
+        ("DUE", "message_due (expires_at<?)"),
+        ("FAIL_UNCACHED", "message_uncached (ttl=?)"),
+        ("MESSAGES FAILED", "message_missed (device=? AND seq<?)"),
+        ("MESSAGES TIMEOUT", "message_missed (device=? AND seq<?)"),
+        ("MESSAGES PENDING", "message_pending (device=? AND seq<?)"),
+        ("BLOCKS", "message_by_block (<expr>=? AND device=?)"),
+    ],
+)
+async def test_the_index_is_the_one_that_was_made_for_it(store: Store, name: str, index: str) -> None:
+    text = texts()[name]
+    plan = store._connection.execute(f"EXPLAIN QUERY PLAN {text}", [None] * text.count("?")).fetchall()
+    assert index in "\n".join(row[3] for row in plan)
