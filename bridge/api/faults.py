@@ -1,0 +1,50 @@
+"""What can be wrong with a request, whichever dialect it speaks. Each dialect's error table says how it answers them.
+
+Fault
+├── NoSuchPath
+├── WrongMethod
+├── NoCredentials      none, or none that is valid
+├── Forbidden          valid, but not for this project or operation
+├── NotJson            media type or text
+├── BodyTooLarge
+└── ClientGone         the connection ended inside the body; nobody reads the answer
+"""
+
+
+class Fault(Exception):
+    """Base of all of them. `hang_up`: the connection cannot be used for another request."""
+
+    hang_up = False
+
+
+class NoSuchPath(Fault):
+    pass
+
+
+class WrongMethod(Fault):
+    def __init__(self, allow: str) -> None:
+        super().__init__(allow)
+        self.allow = allow
+        """The value of the Allow header."""
+
+
+class NoCredentials(Fault):
+    pass
+
+
+class Forbidden(Fault):
+    """The text says which right is missing."""
+
+
+class NotJson(Fault):
+    """The text says what is wrong, without repeating the input."""
+
+
+class BodyTooLarge(Fault):
+    def __init__(self, limit: int, *, hang_up: bool = False) -> None:
+        super().__init__(f"larger than {limit} bytes")
+        self.hang_up = hang_up
+
+
+class ClientGone(Fault):
+    hang_up = True

@@ -1,0 +1,125 @@
+"""The error table of the dialect: what went wrong → status, code and text.
+
+The vendor's codes where it has one. Ours: 000404, 000405, 000503, 014018, 014113 to 014115, 014130, 014131.
+"""
+
+import asyncio
+import logging
+from collections.abc import Mapping
+
+import msgspec
+from starlette.responses import Response
+from starlette.types import Scope
+
+from bridge.api import faults
+from bridge.api.request_id import KEY
+from bridge.model import errors
+from bridge.model.message import Failure
+
+log = logging.getLogger(__name__)
+
+BAD_PARAMETER = "IOTDA.000006"
+BAD_LIMIT = "IOTDA.000017"
+BAD_MARKER = "IOTDA.000018"
+BAD_TOPIC = "IOTDA.014150"
+
+FAILURES: Mapping[Failure, str] = {
+    Failure.OFFLINE: "IOTDA.014016",
+    Failure.NOT_SUBSCRIBED: "IOTDA.014112",
+    Failure.REFUSED: "IOTDA.014113",
+    Failure.TOO_LARGE: "IOTDA.014114",
+    Failure.DISPLACED: "IOTDA.014115",
+}
+"""The code in `error_info` of a FAILED message."""
+
+
+class Refusal(Exception):
+    """A request that is answered with an error of this dialect. What a handler or a parser raises."""
+
+    def __init__(self, status: int, code: str, text: str, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(status, code, text)
+        self.status = status
+        self.code = code
+        self.text = text
+        self.headers = headers
+
+
+def bad_parameter(field: str, allowed: str, code: str = BAD_PARAMETER) -> Refusal:
+    """The 400 for one field: its name and what it has to be."""
+    return Refusal(400, code, f"Invalid input data. {field}: {allowed}.")
+
+
+_TABLE: Mapping[type[BaseException], tuple[int, str, str]] = {
+    errors.UnknownDevice: (404, "IOTDA.014000", "The device does not exist."),
+    errors.UnknownMessage: (404, "IOTDA.014131", "The device has no message with this id."),
+    errors.DuplicateMessage: (400, "IOTDA.014130", "The device already has a message with this message_id."),
+    errors.QueueFull: (
+        403,
+        "IOTDA.014018",
+        "The device has as many pending messages as are allowed; nothing was stored.",
+    ),
+    errors.StoreUnavailable: (
+        503,
+        "IOTDA.000503",
+        "The message store is not available; nothing was accepted. Try again.",
+    ),
+    faults.NoSuchPath: (404, "IOTDA.000404", "There is nothing at this path."),
+    faults.WrongMethod: (405, "IOTDA.000405", "This method is not allowed here."),
+    faults.NoCredentials: (
+        401,
+        "IOTDA.000002",
+        "Authentication failed: a valid X-Auth-Token or Bearer token is needed.",
+    ),
+    faults.ClientGone: (400, "IOTDA.000008", "The request body ended early."),
+    asyncio.CancelledError: (
+        503,
+        "IOTDA.000503",
+        "The service is stopping; it is not known whether the request was carried out.",
+    ),
+}
+
+
+def refusal_of(error: BaseException) -> Refusal | None:
+    """How the dialect answers `error`; None when it is none of the errors one has to expect."""
+    match error:
+        case Refusal():
+            return error
+        case faults.Forbidden():
+            return Refusal(403, "IOTDA.000021", f"No permission: {error}.")
+        case faults.NotJson():
+            return Refusal(400, "IOTDA.000008", f"Invalid request: {error}.")
+        case faults.BodyTooLarge():
+            return Refusal(400, BAD_PARAMETER, f"Invalid input data. body: {error}")
+    row = _TABLE.get(type(error))
+    return Refusal(*row, headers=_headers(error)) if row else None
+
+
+def _headers(error: BaseException) -> Mapping[str, str] | None:
+    match error:
+        case faults.NoCredentials():
+            return {"WWW-Authenticate": "Bearer"}
+        case faults.WrongMethod():
+            return {"Allow": error.allow}
+        case errors.StoreUnavailable():
+            return {"Retry-After": "1"}
+        case asyncio.CancelledError():
+            return {"Connection": "close"}
+    return None
+
+
+class _Error(msgspec.Struct):
+    error_code: str
+    error_msg: str
+
+
+_encode = msgspec.json.Encoder().encode
+
+
+def answer_error(scope: Scope, error: BaseException) -> Response:
+    """The answer to a request that raised `error`. Unforeseen is a defect: 500, and the details in the log."""
+    refusal = refusal_of(error)
+    if refusal is None:
+        log.error("request %s: %s %r failed", scope[KEY], scope["method"], scope["path"], exc_info=error)
+        refusal = Refusal(500, "IOTDA.000001", f"Internal error. Request id: {scope[KEY]}.")
+    body = _encode(_Error(refusal.code, refusal.text))
+    return Response(body, refusal.status, refusal.headers, "application/json")

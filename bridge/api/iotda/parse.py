@@ -1,0 +1,191 @@
+"""JSON of an application → what the core speaks. Pure; the only exception that leaves is `Refusal`.
+
+Of a repeated key the last one counts. Unknown keys are ignored, as the vendor does. null is the same as absent: its SDK
+sends nulls. The message itself is never decoded and encoded again: its text is kept as it came.
+"""
+
+import binascii
+import re
+
+import msgspec
+
+from bridge.api.iotda.errors import BAD_TOPIC, bad_parameter
+from bridge.api.iotda.json_text import check_depth, decode
+from bridge.api.iotda.uuid7 import uuid7
+from bridge.model.message import Draft
+from bridge.model.topics import device_tree, user_topic
+
+MAX_PAYLOAD = 262_144
+DEFAULT_TTL = 1440
+"""Minutes; less when the configuration allows less."""
+TTL_STEP = 5
+MAX_USER_PROPERTIES = 20
+MESSAGE_ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
+
+_CHINESE = "\u3007\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U000323af"
+_MARKS = r"_?'#().,&%@!-"
+_NAME = re.compile(f"[A-Za-z0-9{_CHINESE}{_MARKS}]{{0,128}}")
+_PROPERTY_KEY = re.compile(r"[A-Za-z0-9_-]{1,128}")
+_PROPERTY_VALUE = re.compile(f"[A-Za-z0-9 {_CHINESE}{_MARKS}]{{0,128}}")
+_CORRELATION_DATA = re.compile(r"[A-Za-z0-9_-]{0,128}")
+_RESPONSE_TOPIC = re.compile(r"[A-Za-z0-9_?=$#+/-]{1,128}")
+_TOPIC = re.compile("[^+#\x00-\x1f\x7f-\x9f\ufdd0-\ufdef\ufffe\uffff]{1,128}")
+"""Without wildcards [MQTT-3.3.2-2] and NUL [MQTT-1.5.4-2], and without the characters that a receiver may take for a
+malformed packet (MQTT 5, section 1.5.4): one message must not cost a device its connection."""
+
+
+class UserProperty(msgspec.Struct):
+    prop_key: str
+    prop_value: str
+
+
+class Properties(msgspec.Struct):
+    correlation_data: str | None = None
+    response_topic: str | None = None
+    user_properties: list[UserProperty] | None = None
+
+
+class MessageBody(msgspec.Struct):
+    """The body of CreateMessage; types only, the rules are in `draft_of`."""
+
+    message_id: str | None = None
+    name: str | None = None
+    message: msgspec.Raw = msgspec.Raw()
+    properties: Properties | None = None
+    encoding: str | None = None
+    payload_format: str | None = None
+    topic: str | None = None
+    topic_full_name: str | None = None
+    ttl: int | None = None
+
+
+_BODY = msgspec.json.Decoder(MessageBody)
+_STRING = msgspec.json.Decoder(str)
+
+
+def parse_message(body: bytes, device_id: str, max_ttl: int) -> Draft:
+    """The draft that the body of CreateMessage asks for. A message without an id gets a time-ordered one."""
+    return draft_of(decode(body, _BODY), device_id, max_ttl)
+
+
+def draft_of(fields: MessageBody, device_id: str, max_ttl: int) -> Draft:
+    """The rules for every field. Refusals: 000006 naming the field, 014150 for a choice of topic that cannot be."""
+    encoding, payload_format = _form(fields)
+    draft = Draft(
+        message_id=uuid7() if fields.message_id is None else _message_id(fields.message_id),
+        content=_content(bytes(fields.message), base64=encoding == "base64"),
+        ttl=min(DEFAULT_TTL, max_ttl) if fields.ttl is None else _ttl(fields.ttl, max_ttl),
+        name=fields.name,
+        encoding=encoding,
+        payload_format=payload_format,
+        topic=_topic(fields, device_id),
+    )
+    if fields.name and not _NAME.fullmatch(fields.name):
+        raise bad_parameter("name", f"at most 128 letters, digits, Chinese characters and {_MARKS}")
+    if fields.properties is not None:
+        _add_properties(draft, fields.properties)
+    return draft
+
+
+def _message_id(value: str) -> str:
+    if not MESSAGE_ID.fullmatch(value):
+        raise bad_parameter("message_id", "1 to 128 letters, digits, _ and -")
+    return value
+
+
+def _form(fields: MessageBody) -> tuple[str | None, str | None]:
+    """encoding and payload_format; the latter says nothing about base64, so it is dropped there."""
+    if fields.encoding not in {None, "none", "base64"}:
+        raise bad_parameter("encoding", "none or base64")
+    if fields.encoding == "base64":
+        return "base64", None
+    if fields.payload_format not in {None, "standard", "raw"}:
+        raise bad_parameter("payload_format", "standard or raw")
+    return fields.encoding, fields.payload_format
+
+
+def _content(text: bytes, *, base64: bool) -> str:
+    """The JSON text of the message, checked for kind and size."""
+    if text[:1] not in {b'"', b"{"}:
+        raise bad_parameter("message", "required, a JSON string or a JSON object")
+    if base64:
+        _check_base64(text)
+    elif len(text) > MAX_PAYLOAD:  # escapes only make the text longer than what it stands for
+        _check_size(len(_STRING.decode(text).encode()) if text[:1] == b'"' else len(text))
+    if text[:1] == b"{":
+        check_depth(text)
+    return text.decode()
+
+
+def _check_base64(text: bytes) -> None:
+    """RFC 4648, section 4: its alphabet, its padding, nothing else."""
+    if text[:1] != b'"':
+        raise bad_parameter("message", "a string of Base64 when encoding is base64")
+    try:
+        payload = binascii.a2b_base64(_STRING.decode(text), strict_mode=True)
+    except ValueError:
+        raise bad_parameter("message", "valid Base64 when encoding is base64") from None
+    _check_size(len(payload))
+
+
+def _check_size(payload: int) -> None:
+    if payload > MAX_PAYLOAD:
+        raise bad_parameter("message", f"at most {MAX_PAYLOAD} bytes")
+
+
+def _ttl(value: int, max_ttl: int) -> int:
+    if not 0 <= value <= max_ttl or value % TTL_STEP:
+        raise bad_parameter("ttl", f"minutes, 0 to {max_ttl}, a multiple of {TTL_STEP}")
+    return value
+
+
+def _topic(fields: MessageBody, device_id: str) -> str | None:
+    """The full topic; None when the application named none."""
+    suffix, full = fields.topic, fields.topic_full_name
+    if suffix is None and full is None:
+        return None
+    if suffix is not None and full is not None:
+        raise bad_parameter("topic", "not together with topic_full_name", BAD_TOPIC)
+    if suffix is not None:
+        _check_topic("topic", suffix)
+        return user_topic(device_id, suffix)
+    return _full_topic(full or "", device_id)
+
+
+def _full_topic(topic: str, device_id: str) -> str:
+    _check_topic("topic_full_name", topic)
+    if topic.startswith("$share/"):
+        raise bad_parameter("topic_full_name", "a topic, and $share/ begins a shared subscription", BAD_TOPIC)
+    if topic.startswith("$oc/devices/") and not topic.startswith(device_tree(device_id)):
+        raise bad_parameter("topic_full_name", "not below the topics of another device", BAD_TOPIC)
+    return topic
+
+
+def _check_topic(field: str, topic: str) -> None:
+    if not _TOPIC.fullmatch(topic):
+        raise bad_parameter(field, "1 to 128 characters, no wildcards (+ and #), no control characters")
+
+
+def _add_properties(draft: Draft, given: Properties) -> None:
+    if given.correlation_data and not _CORRELATION_DATA.fullmatch(given.correlation_data):
+        raise bad_parameter("properties.correlation_data", "at most 128 letters, digits, _ and -")
+    if given.response_topic is not None and not _RESPONSE_TOPIC.fullmatch(given.response_topic):
+        raise bad_parameter("properties.response_topic", "1 to 128 letters, digits and _?=$#+/-")
+    draft.correlation_data = given.correlation_data
+    draft.response_topic = given.response_topic
+    if given.user_properties:
+        draft.user_properties = _user_properties(given.user_properties)
+
+
+def _user_properties(given: list[UserProperty]) -> tuple[tuple[str, str], ...]:
+    if len(given) > MAX_USER_PROPERTIES:
+        raise bad_parameter("properties.user_properties", f"at most {MAX_USER_PROPERTIES}")
+    for number, each in enumerate(given):
+        where = f"properties.user_properties[{number}]"
+        if not _PROPERTY_KEY.fullmatch(each.prop_key):
+            raise bad_parameter(f"{where}.prop_key", "1 to 128 letters, digits, _ and -")
+        if not _PROPERTY_VALUE.fullmatch(each.prop_value):
+            raise bad_parameter(
+                f"{where}.prop_value", f"at most 128 letters, digits, Chinese characters, spaces and {_MARKS}"
+            )
+    return tuple((each.prop_key, each.prop_value) for each in given)

@@ -1,0 +1,153 @@
+"""Limits on the way in: size and time of a request, and how much of an unwanted body is thrown away.
+
+httptools has none of them. Kept cheap: a request that arrives in one piece costs a few comparisons and no timer.
+"""
+
+import asyncio
+import http
+from typing import Any
+
+import httptools
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from bridge.api.request_id import new_request_id
+
+MAX_HEAD = 65_536
+"""Bytes of request line and header fields."""
+HEAD_WAIT = 10.0
+"""Seconds from the first byte of a head to its last; also what a new connection has to send its first byte."""
+BODY_WAIT = 60.0
+"""Seconds from the head to the last byte of the body: 1 MiB at 140 kbit/s."""
+
+
+class HttpProtocol(HttpToolsProtocol):
+    """uvicorn's protocol with bounds.
+
+    `max_discard`: bytes of bodies that are read after their answer before the connection is closed. What is refused
+    here is answered once every request before it has been answered, and closes the connection.
+    """
+
+    def __init__(self, *args: Any, max_discard: int, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._max_discard = max_discard
+        self._discarded = 0
+        self._held = 0  # bytes read since the last head, piece of a body or end of a message
+        self._head_open = False
+        self._body_open = False
+        self._timer: asyncio.TimerHandle | None = None
+        self._deaf = False
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self.timeout_keep_alive_task = self.loop.call_later(HEAD_WAIT, self.timeout_keep_alive_handler)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._unset_keepalive_if_required()
+        self._stop_timer()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        if self._deaf:
+            return
+        self._held += len(data)
+        try:
+            rest: bytes | memoryview = data
+            while rest:
+                rest = self._feed(rest)
+        except httptools.HttpParserError:
+            self._refuse(431 if self._head_open and self._held > MAX_HEAD else 400)
+            return
+        if self._held > MAX_HEAD:
+            self._refuse(431)
+        elif (self._head_open or self._body_open) and self._timer is None:
+            self._timer = self.loop.call_later(HEAD_WAIT if self._head_open else BODY_WAIT, self._refuse, 408)
+
+    def on_message_begin(self) -> None:
+        self._unset_keepalive_if_required()
+        self._head_open = True
+        super().on_message_begin()
+
+    def on_headers_complete(self) -> None:
+        if self._held > MAX_HEAD and self._head_size() > MAX_HEAD:
+            raise ValueError("request head too large")
+        if self.parser.should_upgrade():
+            return  # begins again, see _feed
+        self._head_open = False
+        self._body_open = True
+        self._held = 0
+        self._stop_timer()
+        super().on_headers_complete()
+        self.headers = []  # trailer fields of a chunked body end here, not in the scope of the running request
+
+    def on_body(self, body: bytes) -> None:
+        self._held = 0
+        if self.cycle.response_complete:
+            self._discard(len(body))
+        else:
+            super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        if self._head_open:
+            return  # of a request that begins again
+        self._body_open = False
+        self._held = 0
+        self._stop_timer()
+        super().on_message_complete()
+
+    def _feed(self, data: bytes | memoryview) -> bytes | memoryview:
+        """Parse `data`; returns what is left of it when the parser stopped at a request for an upgrade.
+
+        Upgrade may be ignored (RFC 9110, section 7.8), and clients that prefer HTTP/2 send it with a body (Java's
+        does). But httptools takes that body for the other protocol, so the request begins again without the field.
+        """
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade as upgrade:
+            method, version = self.parser.get_method(), self.parser.get_http_version().encode()
+            if method == b"CONNECT":
+                raise httptools.HttpParserInvalidMethodError from None
+            lines = [b"%b: %b\r\n" % field for field in self.headers if field[0] != b"upgrade"]
+            self.parser = httptools.HttpRequestParser(self)
+            self.parser.feed_data(b"%b %b HTTP/%b\r\n%b\r\n" % (method, self.url, version, b"".join(lines)))
+            return memoryview(data)[upgrade.args[0] :]
+        return b""
+
+    def _discard(self, size: int) -> None:
+        self._discarded += size
+        if self._discarded > self._max_discard:
+            self._deaf = True
+            self.transport.close()
+
+    def _head_size(self) -> int:
+        """Only of interest when much was read at once: there may be a body, or other requests, around the head."""
+        return len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _refuse(self, status: int) -> None:
+        """Give up on what arrives. The request before it, if it still runs, is the last that gets an answer."""
+        self._deaf = True
+        self._stop_timer()
+        running = self.cycle is not None and not self.cycle.response_complete
+        if running and not self._body_open:
+            self.cycle.keep_alive = False
+            return
+        # Inside a body the answer is for the request the body belongs to, if that has none and is the next in line.
+        if not self._body_open or (running and not self.cycle.response_started and not self.pipeline):
+            self.transport.write(self._answer(status))
+        self.transport.close()
+
+    def _answer(self, status: int) -> bytes:
+        text = http.HTTPStatus(status).phrase
+        fields = [
+            *self.server_state.default_headers,
+            (b"content-type", b"text/plain; charset=utf-8"),
+            (b"content-length", str(len(text)).encode()),
+            (b"connection", b"close"),
+            (b"x-request-id", new_request_id().encode()),
+        ]
+        head = b"".join(b"%b: %b\r\n" % field for field in fields)
+        return b"HTTP/1.1 %d %b\r\n%b\r\n%b" % (status, text.encode(), head, text.encode())

@@ -1,0 +1,50 @@
+"""One path as an ASGI endpoint."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import TypeAlias
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from bridge.api.faults import WrongMethod
+
+
+class Call(Request):
+    """A request with its header fields in a dict: names in lower case, of a repeated field the last one."""
+
+    def __init__(self, scope: Scope, receive: Receive) -> None:
+        super().__init__(scope, receive)
+        self.fields: dict[bytes, bytes] = dict(scope["headers"])
+
+
+Handler: TypeAlias = Callable[[Call], Awaitable[Response]]
+AnswerError: TypeAlias = Callable[[Scope, Exception], Response]
+
+
+class Resource:
+    """Picks the handler by method; every exception becomes the dialect's answer. HEAD is GET without the body.
+
+    Starlette takes an object that is not a function for a plain ASGI endpoint, so no adapter stands between.
+    """
+
+    def __init__(self, answer_error: AnswerError, handlers: Mapping[str, Handler]) -> None:
+        self._answer_error = answer_error
+        self._handlers = dict(handlers)
+        if "GET" in self._handlers:
+            self._handlers["HEAD"] = self._handlers["GET"]
+        self._allow = ", ".join(sorted(self._handlers))
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        call = Call(scope, receive)
+        try:
+            handler = self._handlers.get(scope["method"])
+            if handler is None:
+                raise WrongMethod(self._allow)
+            response = await handler(call)
+        except Exception as error:
+            response = self._answer_error(scope, error)
+            if getattr(error, "hang_up", False) or b"expect" in call.fields:
+                # A client that waits for "100 Continue" may or may not send the body now: what follows is not clear.
+                response.headers["connection"] = "close"
+        await response(scope, receive, send)

@@ -1,0 +1,50 @@
+from collections.abc import AsyncIterator
+
+import pytest
+
+from bridge.api.app import create_app
+from bridge.api.server import HttpServer
+from bridge.api.settings import HttpSettings
+from tests.api.client import Client
+from tests.api.memory import MemoryAccess, MemoryMessages
+
+
+class Readiness:
+    def __init__(self) -> None:
+        self.ready = True
+        self.fails: Exception | None = None
+
+    def __call__(self) -> bool:
+        if self.fails is not None:
+            raise self.fails
+        return self.ready
+
+
+@pytest.fixture
+def settings() -> HttpSettings:
+    return HttpSettings(bind="127.0.0.1:0", shutdown_wait=1.0)
+
+
+@pytest.fixture
+def messages() -> MemoryMessages:
+    return MemoryMessages()
+
+
+@pytest.fixture
+def ready() -> Readiness:
+    return Readiness()
+
+
+@pytest.fixture
+async def server(messages: MemoryMessages, ready: Readiness, settings: HttpSettings) -> AsyncIterator[HttpServer]:
+    app = create_app(messages=messages, access=MemoryAccess(), ready=ready, settings=settings, max_ttl=1440)
+    server = HttpServer(app, settings)
+    await server.start()
+    yield server
+    await server.stop()
+
+
+@pytest.fixture
+async def client(server: HttpServer) -> AsyncIterator[Client]:
+    async with Client(server.address) as client:
+        yield client

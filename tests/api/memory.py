@@ -1,0 +1,72 @@
+"""The smallest core that satisfies `bridge.api.base`: what a handler asks for comes back, or the error a test wants."""
+
+import asyncio
+import itertools
+from typing import ClassVar
+
+from bridge.model.errors import DuplicateMessage, UnknownDevice, UnknownMessage
+from bridge.model.message import Draft, Message, Outcome, Status
+from bridge.model.principal import Principal
+
+DEVICE = "lamp-1"
+PROJECT = "plant"
+NOW = 1_776_675_755_123
+"""20260420T090235Z and 123 ms."""
+
+
+class MemoryMessages:
+    def __init__(self) -> None:
+        self.stored: dict[str, Message] = {}
+        self.fails: Exception | None = None
+        self.outcome: Outcome | None = None
+        self.entered = asyncio.Event()
+        self.gate: asyncio.Event | None = None
+        self._seq = itertools.count(1)
+
+    async def submit(self, project: str, device_id: str, draft: Draft) -> Message:
+        self._check(project, device_id)
+        if draft.message_id in self.stored:
+            raise DuplicateMessage
+        self.entered.set()
+        if self.gate is not None:
+            await self.gate.wait()
+        message = Message(1, draft, NOW, NOW + draft.ttl * 60_000, next(self._seq), self.outcome)
+        self.stored[draft.message_id] = message
+        return message
+
+    def message(self, project: str, device_id: str, message_id: str) -> Message:
+        self._check(project, device_id)
+        if message_id not in self.stored:
+            raise UnknownMessage
+        return self.stored[message_id]
+
+    def messages(
+        self, project: str, device_id: str, *, limit: int, marker: str | None, status: Status | None
+    ) -> list[Message]:
+        self._check(project, device_id)
+        before = self.message(project, device_id, marker).seq if marker else 1 << 62
+        newest_first = reversed(self.stored.values())
+        return [m for m in newest_first if m.seq < before and status in {None, m.status}][:limit]
+
+    async def cancel(self, project: str, device_id: str, message_id: str) -> None:
+        self.message(project, device_id, message_id)
+        del self.stored[message_id]
+
+    def _check(self, project: str, device_id: str) -> None:
+        if self.fails is not None:
+            raise self.fails
+        if (project, device_id) != (PROJECT, DEVICE):
+            raise UnknownDevice
+
+
+class MemoryAccess:
+    tokens: ClassVar = {
+        "all": Principal("all", None, frozenset({"admin"})),
+        "app": Principal("app", PROJECT, frozenset({"messages:send", "messages:read"})),
+        "reader": Principal("reader", PROJECT, frozenset({"messages:read"})),
+        "sender": Principal("sender", PROJECT, frozenset({"messages:send"})),
+        "stranger": Principal("stranger", "other", frozenset({"messages:send", "messages:read"})),
+    }
+
+    def principal(self, token: str) -> Principal | None:
+        return self.tokens.get(token)
