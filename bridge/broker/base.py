@@ -1,0 +1,79 @@
+"""The seam between delivery and MQTT: how a message is handed down, and what comes back up."""
+
+from dataclasses import dataclass
+from enum import Enum, auto
+from typing import Protocol
+
+from bridge.model.device import Device
+from bridge.model.message import AcknowledgedBy
+from bridge.model.principal import Principal
+from bridge.mqtt import Properties
+
+
+@dataclass(slots=True)
+class Downlink:
+    """One stored message on its way to one device."""
+
+    seq: int
+    """`Message.seq`; comes back with the acknowledgement."""
+    topic: str
+    payload: bytes
+    properties: Properties
+    """MQTT 5 properties except the Message Expiry Interval; ignored for 3.1 and 3.1.1 clients."""
+    expires_at: int
+    """Milliseconds since the epoch; what is left until then becomes the Message Expiry Interval."""
+    packet_id: int = 0
+    """Set by the broker when it is sent at QoS 1 or 2. A second `send` of the same Downlink carries DUP and, if it is
+    free, the same packet identifier [MQTT-3.3.1-1] [MQTT-4.4.0-1]."""
+
+
+class Handed(Enum):
+    """What became of a Downlink that was handed to the broker."""
+
+    SENT = auto()
+    """On its way; `acknowledged` will follow, or `disconnected`."""
+    OFFLINE = auto()
+    NOT_SUBSCRIBED = auto()
+    BUSY = auto()
+    """The window is full or the connection is not drained: `writable` will follow."""
+    TOO_LARGE = auto()
+    """Larger than the Maximum Packet Size of the client [MQTT-3.1.2-24]."""
+
+
+class Downlinks(Protocol):
+    """A broker as delivery sees it."""
+
+    def send(self, device: int, downlink: Downlink) -> Handed: ...
+
+    def room(self, device: int) -> int:
+        """How many Downlinks the device's connection takes right now. After 0 for a connected device `writable` will
+        follow."""
+
+
+class DownlinkListener(Protocol):
+    """Delivery as a broker sees it. Called from the packet path: returns at once, never raises."""
+
+    def connected(self, device: int) -> None:
+        """The device has a new connection. Whatever was sent to it and is not acknowledged needs sending again."""
+
+    def disconnected(self, device: int) -> None: ...
+
+    def subscribed(self, device: int) -> None:
+        """The device subscribed to something: what was NOT_SUBSCRIBED may be deliverable now."""
+
+    def writable(self, device: int) -> None:
+        """After BUSY: there is room again."""
+
+    def acknowledged(self, device: int, seq: int, by: AcknowledgedBy, reason_code: int, reason: str | None) -> None:
+        """The device took the message, or refused it with a `reason_code` >= 0x80 and perhaps a Reason String."""
+
+
+class Directory(Protocol):
+    """Who may connect."""
+
+    def devices_called(self, device_id: str) -> list[Device]:
+        """Devices with this id in all projects."""
+
+    def device_by_key(self, key: int) -> Device | None: ...
+
+    def principal(self, token: str) -> Principal | None: ...

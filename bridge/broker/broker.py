@@ -1,0 +1,54 @@
+"""The embedded broker as the daemon starts and stops it."""
+
+from bridge.broker.base import Directory, DownlinkListener
+from bridge.broker.hub import Hub
+from bridge.broker.plugins import Plugins
+from bridge.broker.settings import MqttSettings
+from bridge.model.clock import Clock
+
+
+class MqttBroker:
+    """`hub` hands messages down to devices; `listen` names who hears of their acknowledgements."""
+
+    def __init__(self, settings: MqttSettings, directory: Directory, clock: Clock) -> None:
+        """Raises `ValueError` with a sentence when amqtt does not accept the configured plug-ins."""
+        from amqtt.errors import BrokerError, PluginError, PluginLoadError
+
+        from bridge.broker.shell import Shell
+
+        plugins = Plugins()
+        self.hub = Hub(settings, directory, clock, plugins)
+        try:
+            self._shell = Shell(settings, self.hub, plugins)
+        except (BrokerError, PluginError, PluginLoadError) as error:
+            raise ValueError(f"mqtt.plugins: {error or error.__cause__}") from error
+        self._bind = settings.bind
+
+    def listen(self, listener: DownlinkListener) -> None:
+        self.hub.listen(listener)
+
+    @property
+    def address(self) -> tuple[str, int]:
+        return self._shell.addresses[0]
+
+    async def start(self) -> None:
+        """Returns when connections are accepted. Raises OSError when the address cannot be bound."""
+        from amqtt.errors import BrokerError
+
+        self.hub.wheel.start()
+        # amqtt logs a failed start with its traceback; who asked for the start reports it in one line.
+        self._shell.logger.disabled = True
+        try:
+            await self._shell.start()
+        except BrokerError as error:
+            self.hub.wheel.stop()
+            raise OSError(f"cannot listen on {self._bind} for MQTT: {error.__cause__ or error}") from error
+        finally:
+            self._shell.logger.disabled = False
+
+    async def stop(self) -> None:
+        """Accept no more, end all connections with a reason, close."""
+        self._shell.close_listeners()
+        self.hub.shut_down()
+        await self._shell.shutdown()
+        self.hub.wheel.stop()

@@ -1,0 +1,100 @@
+"""The broker's engine as one: connections and downlinks, around sessions and router."""
+
+import asyncio
+
+from bridge.broker.base import Directory, Downlink, DownlinkListener, Handed
+from bridge.broker.handshake import Handshake
+from bridge.broker.identity import TopicAccess
+from bridge.broker.login import Login
+from bridge.broker.plugins import Plugins
+from bridge.broker.router import Router
+from bridge.broker.session import Flight, Line
+from bridge.broker.sessions import Sessions
+from bridge.broker.settings import MqttSettings
+from bridge.broker.wheel import Wheel
+from bridge.broker.wire import Outbox
+from bridge.model.clock import Clock
+from bridge.mqtt import Publish, ReasonCode
+
+
+class Hub:
+    """Implements `Downlinks` for delivery. Everything runs in the event loop's thread and nothing waits."""
+
+    listener: DownlinkListener
+
+    def __init__(self, settings: MqttSettings, directory: Directory, clock: Clock, plugins: Plugins) -> None:
+        self.settings = settings
+        self._directory = directory
+        self._clock = clock
+        self._lines: set[Line] = set()
+        loop = asyncio.get_running_loop()
+        self.wheel = Wheel(loop)
+        self.outbox = Outbox(loop)
+        access = TopicAccess(settings)
+        self.router = Router(settings, access)
+        self.sessions = Sessions(settings, self.wheel, self.router, plugins)
+        self.handshake = Handshake(settings, Login(directory, settings, plugins), access, self.sessions)
+
+    def listen(self, listener: DownlinkListener) -> None:
+        """To be called before the first connection."""
+        self.listener = self.router.listener = self.sessions.listener = listener
+
+    # Connections
+
+    def opened(self, line: Line) -> None:
+        self._lines.add(line)
+        if len(self._lines) > self.settings.max_connections:
+            line.refuse(ReasonCode.SERVER_BUSY, "too many connections", answer=False)
+
+    def closed(self, line: Line) -> None:
+        self._lines.discard(line)
+
+    def shut_down(self) -> None:
+        """End all connections [MQTT-4.13.2]; their wills stay unsent, because the clients did not go away."""
+        for line in list(self._lines):
+            if line.session is not None:
+                line.session.will = None
+            line.end(ReasonCode.SERVER_SHUTTING_DOWN)
+
+    def device_changed(self, key: int) -> None:
+        """The device was frozen, removed or got another secret: its connection was not opened on these terms."""
+        session = self.sessions.of_device(key)
+        if session is None or session.line is None:
+            return
+        if session.identity.device != self._directory.device_by_key(key):
+            session.line.refuse(ReasonCode.ADMINISTRATIVE_ACTION, "the device was changed by an administrator")
+
+    # Downlinks
+
+    def room(self, device: int) -> int:
+        session = self.sessions.of_device(device)
+        if session is None or session.line is None:
+            return 0
+        room = 0 if session.line.congested else session.room
+        session.starved = not room
+        return room
+
+    def send(self, device: int, downlink: Downlink) -> Handed:
+        session = self.sessions.of_device(device)
+        line = session.line if session is not None else None
+        if session is None or line is None:
+            return Handed.OFFLINE
+        qos = session.granted(downlink.topic, self.settings.downlink_qos)
+        if qos is None:
+            return Handed.NOT_SUBSCRIBED
+        if line.congested or (qos and not session.room):
+            session.starved = True
+            return Handed.BUSY
+        packet_id = session.next_packet_id(downlink.packet_id) if qos else 0
+        left = downlink.expires_at - self._clock()
+        downlink.properties["message_expiry_interval"] = max(1, left // 1000)
+        again = qos > 0 and downlink.packet_id > 0
+        publish = Publish(downlink.topic, downlink.payload, qos, False, again, packet_id, downlink.properties)
+        if not self.router.transmit(line, publish):
+            return Handed.TOO_LARGE
+        downlink.packet_id = packet_id
+        if qos:
+            session.flights[packet_id] = Flight(None, downlink.seq, qos)
+        else:
+            line.confirm_when_written(downlink.seq)
+        return Handed.SENT

@@ -1,0 +1,307 @@
+"""One client's connection: what each packet from it means."""
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from bridge.broker.hub import Hub
+from bridge.broker.session import Session
+from bridge.broker.wire import Wire
+from bridge.model.message import AcknowledgedBy
+from bridge.mqtt import (
+    Auth,
+    Connack,
+    Connect,
+    Disconnect,
+    Packet,
+    Pingreq,
+    Pingresp,
+    ProtocolError,
+    Puback,
+    Pubcomp,
+    Publish,
+    Pubrec,
+    Pubrel,
+    ReasonCode,
+    Suback,
+    Subscribe,
+    Subscription,
+    Unsuback,
+    Unsubscribe,
+    Version,
+    return_code,
+    split_shared,
+)
+
+_log = logging.getLogger(__name__)
+_KEEP_ALIVE_FACTOR = 1.5
+"""[MQTT-3.1.2-22]"""
+
+
+class Link(Wire):
+    """`session` is None until a CONNECT is accepted, and again when the session is taken away from this connection."""
+
+    __slots__ = ("_held", "_hub", "_look", "_patience", "_sent", "max_packet_size", "session")
+
+    def __init__(self, hub: Hub) -> None:
+        super().__init__(hub.wheel, hub.outbox, hub.settings.max_packet_size)
+        self._hub = hub
+        self._patience = 0
+        self._look = 0
+        self._held: list[Packet] | None = None
+        self._sent: list[int] = []
+        self.session: Session | None = None
+        self.max_packet_size = 0
+        """The client's; 0 for no limit."""
+
+    # Wire
+
+    def connection_made(self, transport: Any) -> None:
+        super().connection_made(transport)
+        self.watch(self._hub.settings.connect_timeout)
+        self._hub.opened(self)
+
+    def received(self, packet: Packet) -> None:
+        if self._held is not None:
+            self._held.append(packet)
+        elif self.session is None:
+            self._connect(packet)
+        else:
+            _HANDLERS[type(packet)](self, self.session, packet)
+
+    def failed(self, error: ProtocolError) -> None:
+        self.refuse(error.reason_code, str(error))
+
+    def lost(self) -> None:
+        self._hub.closed(self)
+        if self.session is not None:
+            self._hub.sessions.detach(self, normal=False)
+
+    def drained(self) -> None:
+        if self.session is not None:
+            self._hub.router.refill(self.session)
+
+    def written(self) -> None:
+        """QoS 0: written to the live connection is all there will ever be to know."""
+        if self._sent and self.session is not None and self.session.identity.device is not None:
+            sent, self._sent = self._sent, []
+            for seq in sent:
+                self._hub.listener.acknowledged(
+                    self.session.identity.device.key, seq, AcknowledgedBy.SENT, ReasonCode.SUCCESS, None
+                )
+
+    def due(self, now: int) -> int:
+        """The client was silent for too long, or did not take its last bytes [MQTT-3.1.2-22]."""
+        if self.closing:
+            return super().due(now)
+        if not self._patience or self._look > now:
+            return 0
+        self._look = self.seen + self._patience
+        if now < self._look:
+            return self._look
+        if self.session is None:
+            self.refuse(ReasonCode.KEEP_ALIVE_TIMEOUT, "no CONNECT in time", answer=False)
+        else:
+            self.refuse(ReasonCode.KEEP_ALIVE_TIMEOUT, "keep-alive expired")
+        return 0
+
+    # for the hub
+
+    def watch(self, seconds: float) -> None:
+        """Close the connection when the client is silent for so long; 0: never."""
+        self._patience = self._wheel.after(seconds) - self._wheel.now if seconds else 0
+        look = self.seen + self._patience
+        if self._patience and not 0 < self._look <= look:
+            self._look = look
+            self._wheel.watch(self, look)
+
+    def begin(self, session: Session, connect: Connect, keep_alive: int) -> None:
+        """The CONNECT is accepted; from now on this is the session's connection."""
+        self.session = session
+        self.max_packet_size = connect.properties.get("maximum_packet_size", 0)
+        self.watch(keep_alive * _KEEP_ALIVE_FACTOR)
+
+    def hold(self) -> None:
+        """Keep what the client sends until `release`."""
+        self._held = []
+        self.pause_reading()
+
+    def release(self) -> None:
+        held, self._held = self._held or [], None
+        self.resume_reading()
+        for packet in held:
+            if self.closing:
+                return
+            self.received(packet)
+
+    def confirm_when_written(self, seq: int) -> None:
+        self._sent.append(seq)
+
+    def fits(self, size: int) -> bool:
+        """[MQTT-3.1.2-24]"""
+        return not self.max_packet_size or size <= self.max_packet_size
+
+    def refuse(self, reason: ReasonCode, message: str, *, answer: bool = True) -> None:
+        """End the connection for a reason: CONNACK before the CONNECT is accepted, DISCONNECT afterwards, where the
+        version has one."""
+        session = self.session
+        _log.warning(
+            "connection refused" if session is None else "connection ended",
+            extra={"client": session.client_id if session else "-", "peer": self.peer, "reason": message},
+        )
+        if session is None and answer:
+            self._refuse_connect(reason)
+        self.end(reason)
+
+    def end(self, reason: ReasonCode) -> None:
+        """Close, and say why where the version can [MQTT-4.13.1-1]."""
+        if self.session is not None and self.version is Version.V5:
+            self.send(Disconnect(reason))
+        self.hang_up()
+        if self.session is not None:
+            self._hub.sessions.detach(self, normal=False)
+
+    def _refuse_connect(self, reason: ReasonCode) -> None:
+        level = self._decoder.version or self._decoder.requested_level
+        if level is None:
+            return  # nothing that looks like a CONNECT gets an answer [MQTT-3.1.4-1]
+        self.version = Version.V5 if level >= Version.V5 else Version.V311
+        code = reason if self.version is Version.V5 else return_code(reason)
+        if self.version is Version.V5 or reason not in _NO_RETURN_CODE:
+            self.send(Connack(False, code))
+
+    # Packets of a client
+
+    def _connect(self, packet: Packet) -> None:
+        assert isinstance(packet, Connect)  # noqa: S101  the decoder lets nothing else come first
+        self.version = packet.version
+        self._hub.handshake.begin(self, packet)
+
+    def _unexpected(self, session: Session, packet: Packet) -> None:
+        # [MQTT-3.1.0-2] a second CONNECT; AUTH without a method [MQTT-4.12.0-6]
+        self.refuse(ReasonCode.PROTOCOL_ERROR, f"{type(packet).__name__} not allowed now")
+
+    def _publish(self, session: Session, publish: Publish) -> None:
+        if "topic_alias" in publish.properties:  # ours is 0, so none may be used [MQTT-3.3.2-9]
+            self.refuse(ReasonCode.TOPIC_ALIAS_INVALID, "topic alias")
+            return
+        if publish.retain and self.version is Version.V5:  # [MQTT-3.2.2-14]
+            self.refuse(ReasonCode.RETAIN_NOT_SUPPORTED, "retained messages are not available")
+            return
+        if publish.qos == 2:
+            self._publish_exactly_once(session, publish)
+            return
+        reason = self._hub.router.accept(session, publish)
+        if publish.qos == 1:
+            self.send(Puback(publish.packet_id, reason))
+
+    def _publish_exactly_once(self, session: Session, publish: Publish) -> None:
+        """[MQTT-4.3.3] routed when it comes, and not again until it is released."""
+        reason = ReasonCode.SUCCESS
+        if publish.packet_id not in session.incoming:
+            if len(session.incoming) >= self._hub.settings.receive_maximum:  # [MQTT-3.3.4-9]
+                self.refuse(ReasonCode.RECEIVE_MAXIMUM_EXCEEDED, "too many QoS 2 messages not released")
+                return
+            reason = self._hub.router.accept(session, publish)
+            if reason < 0x80:
+                session.incoming.add(publish.packet_id)
+        self.send(Pubrec(publish.packet_id, reason))
+
+    def _pubrel(self, session: Session, packet: Pubrel) -> None:
+        known = packet.packet_id in session.incoming
+        session.incoming.discard(packet.packet_id)
+        reason = ReasonCode.SUCCESS if known else ReasonCode.PACKET_IDENTIFIER_NOT_FOUND
+        self.send(Pubcomp(packet.packet_id, reason))
+
+    def _puback(self, session: Session, packet: Puback) -> None:
+        flight = session.flights.get(packet.packet_id)
+        if flight is None or flight.qos != 1:
+            return
+        del session.flights[packet.packet_id]
+        if flight.seq:
+            self._acknowledged(session, flight.seq, packet)
+        self._hub.router.refill(session)
+
+    def _pubrec(self, session: Session, packet: Pubrec) -> None:
+        flight = session.flights.get(packet.packet_id)
+        if flight is None or flight.qos != 2:
+            self.send(Pubrel(packet.packet_id, ReasonCode.PACKET_IDENTIFIER_NOT_FOUND))
+            return
+        if packet.reason_code >= 0x80:  # [MQTT-4.3.3-4]
+            del session.flights[packet.packet_id]
+        else:
+            self.send(Pubrel(packet.packet_id))
+        if flight.seq and not flight.released:
+            self._acknowledged(session, flight.seq, packet)
+        flight.released = True
+        flight.publish = None
+        self._hub.router.refill(session)
+
+    def _pubcomp(self, session: Session, packet: Pubcomp) -> None:
+        flight = session.flights.get(packet.packet_id)
+        if flight is not None and flight.released:
+            del session.flights[packet.packet_id]
+            self._hub.router.refill(session)
+
+    def _acknowledged(self, session: Session, seq: int, packet: Puback | Pubrec) -> None:
+        if session.identity.device is not None:
+            self._hub.listener.acknowledged(
+                session.identity.device.key,
+                seq,
+                AcknowledgedBy.DEVICE,
+                packet.reason_code,
+                packet.properties.get("reason_string"),
+            )
+
+    def _subscribe(self, session: Session, packet: Subscribe) -> None:
+        identified = "subscription_identifiers" in packet.properties
+        codes = [self._grant(session, subscription, identified) for subscription in packet.subscriptions]
+        if self.version is not Version.V5:
+            codes = [min(code, 0x80) for code in codes]  # [MQTT-3.8.4-5]
+        self.send(Suback(packet.packet_id, codes))
+        if session.identity.device is not None and min(codes) < 0x80:
+            self._hub.listener.subscribed(session.identity.device.key)
+
+    def _grant(self, session: Session, subscription: Subscription, identified: bool) -> int:
+        if identified:  # announced as not available [MQTT-3.2.2.3.12]
+            return ReasonCode.SUBSCRIPTION_IDENTIFIERS_NOT_SUPPORTED
+        if split_shared(subscription.filter)[0] is not None:
+            return ReasonCode.SHARED_SUBSCRIPTIONS_NOT_SUPPORTED
+        return self._hub.router.subscribe(session, subscription)
+
+    def _unsubscribe(self, session: Session, packet: Unsubscribe) -> None:
+        codes = [self._hub.router.unsubscribe(session, topic_filter) for topic_filter in packet.filters]
+        self.send(Unsuback(packet.packet_id, [int(code) for code in codes] if self.version is Version.V5 else []))
+
+    def _pingreq(self, session: Session, packet: Pingreq) -> None:
+        self.send(Pingresp())
+
+    def _disconnect(self, session: Session, packet: Disconnect) -> None:
+        expiry = packet.properties.get("session_expiry_interval")
+        if expiry is not None:
+            if expiry and not session.expiry:  # [MQTT-3.14.2.2.2]
+                self.refuse(ReasonCode.PROTOCOL_ERROR, "session expiry set in DISCONNECT though it was 0 in CONNECT")
+                return
+            session.expiry = min(expiry, self._hub.settings.max_session_expiry)
+        self.hang_up()
+        self._hub.sessions.detach(self, normal=packet.reason_code != ReasonCode.DISCONNECT_WITH_WILL)
+
+
+_NO_RETURN_CODE = frozenset(
+    (ReasonCode.MALFORMED_PACKET, ReasonCode.PROTOCOL_ERROR, ReasonCode.PACKET_TOO_LARGE, ReasonCode.KEEP_ALIVE_TIMEOUT)
+)
+"""Before 5, a CONNECT that breaks the protocol is not answered [MQTT-3.1.4-1]."""
+
+_HANDLERS: dict[type, Callable[[Link, Session, Any], None]] = {
+    Auth: Link._unexpected,
+    Connect: Link._unexpected,
+    Disconnect: Link._disconnect,
+    Pingreq: Link._pingreq,
+    Puback: Link._puback,
+    Pubcomp: Link._pubcomp,
+    Publish: Link._publish,
+    Pubrec: Link._pubrec,
+    Pubrel: Link._pubrel,
+    Subscribe: Link._subscribe,
+    Unsubscribe: Link._unsubscribe,
+}

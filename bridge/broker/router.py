@@ -1,0 +1,185 @@
+"""Messages between clients: who subscribed, and what each subscriber is owed."""
+
+import asyncio
+import logging
+
+from bridge.broker.base import DownlinkListener
+from bridge.broker.identity import TopicAccess
+from bridge.broker.session import Flight, Line, Session
+from bridge.broker.settings import MqttSettings
+from bridge.broker.subscriptions import SubscriptionTree
+from bridge.model.topics import device_of, is_system_downlink
+from bridge.mqtt import Properties, Publish, Pubrel, ReasonCode, Subscription, encode
+
+_log = logging.getLogger(__name__)
+
+
+class Router:
+    """Each project has topics of its own. `listener` is set before the first connection."""
+
+    listener: DownlinkListener
+
+    def __init__(self, settings: MqttSettings, access: TopicAccess) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._settings = settings
+        self._access = access
+        self._trees: dict[str, SubscriptionTree] = {}
+        self._devices: dict[tuple[str, str], Session] = {}
+
+    def device_connected(self, session: Session, device_id: str) -> None:
+        """From now on the session gets what is published to the device's system topics."""
+        self._devices[session.identity.project, device_id] = session
+
+    def device_disconnected(self, session: Session, device_id: str) -> None:
+        del self._devices[session.identity.project, device_id]
+
+    def subscribe(self, session: Session, subscription: Subscription) -> int:
+        """Returns the granted QoS or the reason code of the refusal."""
+        if not self._access.may_subscribe(session.identity, subscription.filter):
+            return ReasonCode.NOT_AUTHORIZED
+        known = session.subscriptions
+        if subscription.filter not in known and len(known) >= self._settings.max_subscriptions:
+            return ReasonCode.QUOTA_EXCEEDED
+        known[subscription.filter] = subscription
+        self._tree(session.identity.project).add(session, subscription)
+        return subscription.qos
+
+    def unsubscribe(self, session: Session, topic_filter: str) -> ReasonCode:
+        if session.subscriptions.pop(topic_filter, None) is None:
+            return ReasonCode.NO_SUBSCRIPTION_EXISTED
+        self._tree(session.identity.project).remove(session, topic_filter)
+        return ReasonCode.SUCCESS
+
+    def unsubscribe_all(self, session: Session) -> None:
+        tree = self._tree(session.identity.project)
+        for topic_filter in session.subscriptions:
+            tree.remove(session, topic_filter)
+        session.subscriptions = {}
+
+    def accept(self, session: Session, publish: Publish) -> ReasonCode:
+        """A PUBLISH from a client. Returns the reason code for its acknowledgement; before 5 a client is not told that
+        its message went nowhere [MQTT-3.3.5-2]."""
+        if not self._access.may_publish(session.identity, publish.topic):
+            _log.warning("publish not allowed", extra={"client": session.client_id, "topic": publish.topic})
+            return ReasonCode.NOT_AUTHORIZED
+        reached = self.route(session.identity.project, publish, session)
+        # The vendor's tree is the platform's own: what a device says there always has a reader.
+        return ReasonCode.SUCCESS if reached or publish.topic.startswith("$") else ReasonCode.NO_MATCHING_SUBSCRIBERS
+
+    def route(self, project: str, publish: Publish, sender: Session | None = None) -> int:
+        """Hand a message to every subscriber. Returns how many there are."""
+        expiry = publish.properties.get("message_expiry_interval")
+        expires = self._loop.time() + expiry if expiry is not None else 0.0
+        reached = 0
+        subscribers = self._tree(project).match(publish.topic)
+        for session, subscription in list(subscribers.items()):
+            if subscription.no_local and session is sender:  # [MQTT-3.8.3-3]
+                continue
+            self._forward(session, publish, min(publish.qos, subscription.qos), expires)  # [MQTT-3.8.4-8]
+            reached += 1
+        unasked = self._unasked(project, publish.topic)
+        if unasked is not None and unasked not in subscribers:
+            self._forward(unasked, publish, min(publish.qos, self._settings.downlink_qos), expires)
+            reached += 1
+        return reached
+
+    def transmit(self, line: Line, publish: Publish) -> bool:
+        """False: larger than what the client takes. Between clients that counts as delivered [MQTT-3.1.2-25]."""
+        data = encode(publish, line.version)
+        if not line.fits(len(data)):
+            return False
+        line.write(data)
+        return True
+
+    def _room_between_clients(self, session: Session) -> int:
+        """While a device's backlog waits, messages between clients leave it the larger half of the window."""
+        return max(0, session.room - (session.window + 1) // 2) if session.starved else session.room
+
+    def refill(self, session: Session) -> None:
+        """The client took something: send what waits for it."""
+        line = session.line
+        if line is None or line.congested:
+            return
+        self._resend(line, session)
+        now = self._loop.time()
+        while session.queue and self._room_between_clients(session):
+            queued = session.dequeue(now)
+            if queued is not None:
+                publish, expires = queued
+                if expires:  # [MQTT-3.3.2-6]
+                    publish.properties["message_expiry_interval"] = max(1, int(expires - now))
+                self._fly(line, session, publish)
+        # Half a window at a time: a page from the store rather than a row for each acknowledgement.
+        if session.starved and len(session.flights) <= session.window // 2 and session.identity.device is not None:
+            session.starved = False
+            self.listener.writable(session.identity.device.key)
+
+    def _resend(self, line: Line, session: Session) -> None:
+        """What an earlier connection left open, in the order of the first sending [MQTT-4.4.0-1] [MQTT-4.6.0-1]."""
+        while session.unsent and len(session.flights) - len(session.unsent) < session.window:
+            packet_id = session.unsent.popleft()
+            flight = session.flights.get(packet_id)
+            if flight is None:
+                continue
+            if flight.publish is None:
+                line.send(Pubrel(packet_id))
+            else:
+                flight.publish.dup = True  # [MQTT-3.3.1-1]
+                line.send(flight.publish)
+
+    def send_will(self, session: Session) -> None:
+        """[MQTT-3.1.2-8]"""
+        will, session.will = session.will, None
+        if will is not None:
+            self.route(
+                session.identity.project, Publish(will.topic, will.payload, will.qos, properties=will.properties)
+            )
+
+    def _unasked(self, project: str, topic: str) -> Session | None:
+        """The connected device that is subscribed to the topic without having asked."""
+        device_id = device_of(topic)
+        return self._devices.get((project, device_id)) if is_system_downlink(device_id, topic) else None
+
+    def _forward(self, session: Session, publish: Publish, qos: int, expires: float) -> None:
+        line = session.line
+        onward = Publish(publish.topic, publish.payload, qos, properties=_forwarded(publish.properties))
+        if qos == 0:
+            if line is not None and not line.congested:
+                self.transmit(line, onward)
+            elif line is not None:
+                session.dropped += 1
+        elif line is not None and not line.congested and not session.queue and self._room_between_clients(session):
+            self._fly(line, session, onward)
+        else:
+            session.enqueue(onward, expires, self._settings.max_queued_messages, self._settings.max_queued_bytes)
+
+    def _fly(self, line: Line, session: Session, publish: Publish) -> None:
+        publish.packet_id = session.next_packet_id()
+        if self.transmit(line, publish):
+            session.flights[publish.packet_id] = Flight(publish, qos=publish.qos)
+
+    def _tree(self, project: str) -> SubscriptionTree:
+        tree = self._trees.get(project)
+        if tree is None:
+            tree = self._trees[project] = SubscriptionTree()
+        return tree
+
+
+_FORWARDED = (
+    "payload_format_indicator",
+    "message_expiry_interval",
+    "content_type",
+    "response_topic",
+    "correlation_data",
+    "user_properties",
+)
+"""[MQTT-3.3.2-4] [MQTT-3.3.2-15] [MQTT-3.3.2-16] [MQTT-3.3.2-17] [MQTT-3.3.2-20]"""
+
+
+def _forwarded(properties: Properties) -> Properties:
+    """What a receiver is told of the sender's properties, unaltered and in order."""
+    forwarded = Properties()
+    for name in _FORWARDED:
+        if name in properties:
+            forwarded[name] = properties[name]  # type: ignore[literal-required]
+    return forwarded

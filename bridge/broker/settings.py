@@ -1,0 +1,59 @@
+"""Section `[mqtt]` of the configuration."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from bridge.model.setting import setting
+
+
+@dataclass(frozen=True)
+class MqttSettings:
+    bind: str = setting("127.0.0.1:1883", "Address and port of the MQTT listener; port 0 takes a free one.")
+    max_connections: int = setting(100_000, "Connections the listener holds at once.", minimum=1, maximum=1_000_000)
+    connect_timeout: float = setting(10.0, "Seconds a new connection has for its CONNECT.", minimum=0.1, maximum=300)
+    max_keep_alive: int = setting(
+        3600,
+        "Longest keep-alive in seconds; an MQTT 5 client that asks for more, or for none, gets this.",
+        minimum=5,
+        maximum=65_535,
+    )
+    max_inflight: int = setting(
+        64, "QoS 1 and 2 messages on their way to one client that it has not acknowledged.", minimum=1, maximum=65_535
+    )
+    receive_maximum: int = setting(
+        64, "QoS 2 messages of one client that are not completed; more is an error.", minimum=1, maximum=65_535
+    )
+    max_packet_size: int = setting(
+        1_114_112, "Largest packet accepted from a client, in bytes.", minimum=1024, maximum=268_435_460
+    )
+    max_session_expiry: int = setting(
+        86_400, "Longest time in seconds a session is kept after its connection.", minimum=0, maximum=4_294_967_295
+    )
+    max_sessions: int = setting(
+        100_000, "Sessions kept for clients that are not connected.", minimum=0, maximum=10_000_000
+    )
+    max_queued_messages: int = setting(
+        1000,
+        "Messages between clients that wait for one session; those of applications wait in the store.",
+        minimum=0,
+        maximum=1_000_000,
+    )
+    max_queued_bytes: int = setting(1_048_576, "The same in bytes.", minimum=0, maximum=1_073_741_824)
+    max_subscriptions: int = setting(100, "Topic filters of one session.", minimum=1, maximum=100_000)
+    downlink_qos: int = setting(
+        1, "QoS at which a device is subscribed to its own system topics without asking.", minimum=0, maximum=2
+    )
+    allow_anonymous: bool = setting(
+        False, "Clients without user name and password may connect and use every topic outside $oc/."
+    )
+    device_publish: tuple[str, ...] = setting(
+        ("#",), "Topic filters a device may publish to, besides its own tree $oc/devices/{device_id}/."
+    )
+    device_subscribe: tuple[str, ...] = setting(
+        ("#", "$oc/broadcast/#"), "Topic filters a device may subscribe to, besides its own tree."
+    )
+    plugins: Mapping[str, Any] = field(
+        default_factory=dict,
+        metadata={"about": "amqtt plug-ins by class path, each with its options."},
+    )

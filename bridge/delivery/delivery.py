@@ -1,0 +1,291 @@
+"""Messages from acceptance to their final state.
+
+| from    | to        | when                                                   | here                        |
+|---------|-----------|--------------------------------------------------------|-----------------------------|
+| -       | PENDING   | accepted and committed                                 | submit                      |
+| PENDING | DELIVERED | the device acknowledged, or took it at QoS 0           | acknowledged                |
+| PENDING | FAILED    | the device refused it                                  | acknowledged                |
+|         |           | ttl 0, and not deliverable now or the connection ended | _send, disconnected, start  |
+|         |           | too large for the device                               | _send                       |
+|         |           | pushed out of the full queue                           | _make_room                  |
+| PENDING | TIMEOUT   | its ttl passed                                         | _expire                     |
+| PENDING | (gone)    | cancelled by its sender                                | cancel                      |
+
+Everything here runs in the event loop's thread and nothing waits inside a decision, so each message's end is decided
+exactly once (`Moves`), whatever the order in which acknowledgement, expiry and cancellation arrive.
+"""
+
+import asyncio
+import logging
+from functools import partial
+
+from bridge.broker.base import Downlinks, Handed
+from bridge.delivery.answers import Answers
+from bridge.delivery.base import MessageStore
+from bridge.delivery.drains import Drains
+from bridge.delivery.expiry import Expiry
+from bridge.delivery.moves import Moves
+from bridge.delivery.outbox import Outbox
+from bridge.delivery.payload import downlink_of
+from bridge.delivery.settings import DeliverySettings
+from bridge.model.clock import Clock
+from bridge.model.device import Device
+from bridge.model.errors import BridgeError, QueueFull, UnknownDevice, UnknownMessage
+from bridge.model.message import AcknowledgedBy, Draft, Failure, Message, Outcome, Status
+
+_log = logging.getLogger(__name__)
+_MINUTE = 60_000
+
+
+class Delivery:
+    """Implements `bridge.broker.base.DownlinkListener` towards the broker and the use cases towards the API."""
+
+    def __init__(self, store: MessageStore, downlinks: Downlinks, settings: DeliverySettings, clock: Clock) -> None:
+        self._store = store
+        self._downlinks = downlinks
+        self._settings = settings
+        self._clock = clock
+        self._outboxes: dict[int, Outbox] = {}
+        self._moves = Moves(store)
+        self._answers = Answers(settings.ack_wait)
+        self._drains = Drains(self._drain_page, settings.max_concurrent_drains)
+        self._expiry = Expiry(store, clock, self._expire)
+
+    def start(self) -> None:
+        """To be called before the first device connects."""
+        detail = "the daemon stopped before the device acknowledged it"
+        left = Outcome(Status.FAILED, self._clock(), None, Failure.OFFLINE, detail)
+        self._store.fail_uncached(left, _log_uncached)
+        self._expiry.start()
+
+    def stop(self) -> None:
+        self._expiry.stop()
+        self._answers.close()
+
+    # What applications ask for
+
+    async def submit(self, project: str, device_id: str, draft: Draft) -> Message:
+        """Accept a message: it is committed when this returns, and `outcome` is set if it ended within `ack_wait`.
+
+        Raises UnknownDevice, DuplicateMessage, QueueFull, StoreUnavailable; then nothing was stored.
+        """
+        outbox = self._outbox(self._device(project, device_id))
+        if outbox.pending >= self._settings.max_pending_per_device:
+            self._make_room(outbox)
+        now = self._clock()
+        lifetime = draft.ttl * _MINUTE or int(self._settings.uncached_wait * 1000)
+        message = Message(outbox.device.key, draft, now, now + lifetime)
+        outbox.pending += 1
+        self._store.add(message, partial(self._added, outbox, message))
+        message.outcome = await self._answers.open(message.seq)
+        return message
+
+    async def cancel(self, project: str, device_id: str, message_id: str) -> None:
+        """Forget a message. One that was PENDING is not sent from now on. Raises UnknownDevice, UnknownMessage,
+        StoreUnavailable."""
+        outbox = self._outbox(self._device(project, device_id))
+        message = self._store.message(outbox.device.key, message_id)
+        if message is None or self._moves.removing(message.seq):
+            raise UnknownMessage(message_id)
+        outbox.forget(message.seq)
+        self._moves.begin_removal(message.seq)
+        removed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._store.remove(message.seq, partial(self._removed, outbox, message.seq, removed))
+        await asyncio.shield(removed)
+
+    def message(self, project: str, device_id: str, message_id: str) -> Message:
+        """Raises UnknownDevice, UnknownMessage."""
+        message = self._store.message(self._device(project, device_id).key, message_id)
+        if message is None or self._moves.removing(message.seq):
+            raise UnknownMessage(message_id)
+        return self._moves.shown(message)
+
+    def messages(
+        self, project: str, device_id: str, *, limit: int, marker: str | None, status: Status | None
+    ) -> list[Message]:
+        """Newest first, those older than the message with the id `marker`. Raises UnknownDevice, UnknownMessage."""
+        device = self._device(project, device_id)
+        before = None
+        if marker is not None:
+            last = self._store.message(device.key, marker)
+            if last is None:
+                raise UnknownMessage(marker)
+            before = last.seq
+        found = self._store.messages(device.key, limit=limit, before=before, status=status)
+        shown = [self._moves.shown(message) for message in found if not self._moves.removing(message.seq)]
+        return [message for message in shown if status is None or message.status is status]
+
+    def device_changed(self, key: int) -> None:
+        """The device was removed, with its messages, or changed otherwise."""
+        if self._store.device_by_key(key) is None:
+            self._outboxes.pop(key, None)
+
+    # What the broker reports (DownlinkListener)
+
+    def connected(self, device: int) -> None:
+        known = self._store.device_by_key(device)
+        if known is None:
+            return
+        outbox = self._outbox(known)
+        outbox.connect()
+        self._drains.schedule(outbox)
+
+    def disconnected(self, device: int) -> None:
+        outbox = self._outboxes.get(device)
+        if outbox is None:
+            return
+        outbox.disconnect()
+        for seq in list(outbox.uncached):
+            self._fail(outbox, seq, Failure.OFFLINE, "the device disconnected before it acknowledged")
+
+    def subscribed(self, device: int) -> None:
+        outbox = self._outboxes.get(device)
+        if outbox is not None and outbox.pending:
+            outbox.rewind()
+            self._drains.schedule(outbox)
+
+    def writable(self, device: int) -> None:
+        outbox = self._outboxes.get(device)
+        if outbox is not None and outbox.behind:
+            self._drains.schedule(outbox)
+
+    def acknowledged(self, device: int, seq: int, by: AcknowledgedBy, reason_code: int, reason: str | None) -> None:
+        outbox = self._outboxes.get(device)
+        if outbox is None or outbox.inflight.pop(seq, None) is None:
+            return  # cancelled or expired while it was on its way
+        if reason_code < 0x80:
+            self._finish(outbox, seq, Outcome(Status.DELIVERED, self._clock(), by))
+        else:
+            text = f"the device refused it with reason code 0x{reason_code:02X}"
+            self._fail(outbox, seq, Failure.REFUSED, f"{text}: {reason}" if reason else text)
+
+    # One message
+
+    def _added(self, outbox: Outbox, message: Message, error: BridgeError | None) -> None:
+        """The commit that holds the message is done, or failed. Called in the order of `seq`."""
+        if error is not None:
+            outbox.pending -= 1
+            self._answers.fail(message.seq, error)
+            return
+        if not message.draft.ttl:
+            outbox.uncached.add(message.seq)
+        if message.seq <= outbox.cursor or message.seq in self._moves:
+            self._answers.start(message.seq)  # the backlog's reader saw it first, or it is cancelled already
+            return
+        handed = Handed.BUSY if outbox.behind else self._send(outbox, message)
+        if handed is Handed.BUSY:
+            outbox.behind = True
+            self._answers.start(message.seq)
+        elif handed is Handed.SENT or message.seq in self._moves:
+            self._answers.start(message.seq)
+        else:
+            self._answers.give(message.seq, None)
+
+    def _send(self, outbox: Outbox, message: Message) -> Handed:
+        """Offer a message to the device's connection. The cursor passes it unless it has to be offered again."""
+        seq = message.seq
+        downlink = downlink_of(message, outbox.device.device_id, outbox.sent_before.get(seq, 0))
+        handed = self._downlinks.send(outbox.device.key, downlink) if outbox.online else Handed.OFFLINE
+        if handed is Handed.BUSY:
+            return handed
+        if handed is Handed.SENT:
+            outbox.inflight[seq] = downlink.packet_id
+        elif handed is Handed.TOO_LARGE:
+            self._fail(outbox, seq, Failure.TOO_LARGE, "larger than the Maximum Packet Size of the device")
+        elif not message.draft.ttl:
+            self._not_deliverable_now(outbox, seq, handed)
+        outbox.cursor = seq
+        return handed
+
+    def _not_deliverable_now(self, outbox: Outbox, seq: int, handed: Handed) -> None:
+        if handed is Handed.OFFLINE:
+            self._fail(outbox, seq, Failure.OFFLINE, "the device is not online and the message is not to be cached")
+        else:
+            self._fail(outbox, seq, Failure.NOT_SUBSCRIBED, "the device has not subscribed to the topic")
+
+    def _fail(self, outbox: Outbox, seq: int, failure: Failure, detail: str) -> None:
+        self._finish(outbox, seq, Outcome(Status.FAILED, self._clock(), None, failure, detail))
+
+    def _finish(self, outbox: Outbox, seq: int, outcome: Outcome) -> None:
+        if seq in self._moves:
+            return
+        outbox.forget(seq)
+        outbox.pending -= 1
+        self._moves.finish(seq, outcome, self._answers.give)
+
+    def _expire(self, seq: int, device: int, expires_at: int) -> None:
+        outbox = self._outboxes.get(device)
+        if outbox is None:
+            known = self._store.device_by_key(device)
+            if known is None:
+                return
+            outbox = self._outbox(known)
+        self._finish(outbox, seq, Outcome(Status.TIMEOUT, expires_at))
+
+    def _removed(
+        self, outbox: Outbox, seq: int, removed: asyncio.Future[None], was: Status | BridgeError | None
+    ) -> None:
+        self._moves.end_removal(seq)
+        self._answers.give(seq, None)
+        if isinstance(was, BridgeError):
+            outbox.rewind()
+            self._drains.schedule(outbox)
+            removed.set_exception(was)
+            return
+        if was is Status.PENDING:
+            outbox.pending -= 1
+        removed.set_result(None)
+
+    # A device's queue
+
+    def _drain_page(self, outbox: Outbox) -> bool:
+        """Offer the next PENDING messages, as many as the connection takes. True: there are more and it takes them."""
+        room = self._downlinks.room(outbox.device.key) if outbox.online and outbox.behind else 0
+        if not room:
+            return False
+        now = self._clock()
+        page = self._store.pending(outbox.device.key, after=outbox.cursor, limit=room)
+        for message in page:
+            if message.seq in outbox.inflight or message.seq in self._moves or message.expires_at <= now:
+                outbox.cursor = message.seq
+            elif self._send(outbox, message) is Handed.BUSY:
+                return False
+        outbox.behind = len(page) == room
+        return outbox.behind
+
+    def _make_room(self, outbox: Outbox) -> None:
+        if self._settings.when_full == "reject" or not self._displace(outbox):
+            limit = self._settings.max_pending_per_device
+            raise QueueFull(f"the device has {limit} messages waiting")
+
+    def _displace(self, outbox: Outbox) -> bool:
+        """End the oldest message that is not on its way to the device."""
+        after, page = 0, self._store.pending(outbox.device.key, after=0, limit=64)
+        while page:
+            for message in page:
+                if message.seq not in outbox.inflight and message.seq not in self._moves:
+                    self._fail(
+                        outbox, message.seq, Failure.DISPLACED, "a newer message pushed it out of the full queue"
+                    )
+                    return True
+            after = page[-1].seq
+            page = self._store.pending(outbox.device.key, after=after, limit=64)
+        return False
+
+    def _device(self, project: str, device_id: str) -> Device:
+        device = self._store.device(project, device_id)
+        if device is None:
+            raise UnknownDevice(device_id)
+        return device
+
+    def _outbox(self, device: Device) -> Outbox:
+        outbox = self._outboxes.get(device.key)
+        if outbox is None:
+            pending = self._store.count_pending(device.key, at_most=self._settings.max_pending_per_device)
+            outbox = self._outboxes[device.key] = Outbox(device, pending)
+        return outbox
+
+
+def _log_uncached(count: int | BridgeError) -> None:
+    if count:
+        _log.warning("messages with ttl 0 ended with the last run of the daemon", extra={"count": count})

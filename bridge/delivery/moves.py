@@ -1,0 +1,68 @@
+"""Moves out of PENDING that are decided but not yet committed."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+
+from bridge.delivery.base import MessageStore
+from bridge.model.errors import BridgeError
+from bridge.model.message import Message, Outcome, Status
+
+_log = logging.getLogger(__name__)
+_RETRY = 1.0
+"""Seconds until a move that the disk refused is written again."""
+
+
+class Moves:
+    """Decides once per message: from `begin_removal` or `finish` on nobody else may send, finish or cancel it.
+
+    The decision is made in the event loop and written by the store's guarded statement. DELIVERED is told at once, and
+    readers see it through `shown` before it is committed: it is true whatever happens to the disk, and a crash before
+    the commit means one delivery more. The other states are told only after their commit: whoever reads FAILED may rely
+    on the message never being sent again. A move that cannot be written is tried again until it is.
+    """
+
+    def __init__(self, store: MessageStore) -> None:
+        self._store = store
+        self._decided: dict[int, Outcome | None] = {}
+
+    def __contains__(self, seq: int) -> bool:
+        return seq in self._decided
+
+    def begin_removal(self, seq: int) -> None:
+        self._decided.setdefault(seq, None)
+
+    def end_removal(self, seq: int) -> None:
+        self._decided.pop(seq, None)
+
+    def removing(self, seq: int) -> bool:
+        return seq in self._decided and self._decided[seq] is None
+
+    def finish(self, seq: int, outcome: Outcome, told: Callable[[int, Outcome], None]) -> None:
+        """`told(seq, outcome)` is called when the outcome may be told."""
+        self._decided[seq] = outcome
+        self._write(seq, outcome, told)
+        if outcome.status is Status.DELIVERED:
+            told(seq, outcome)
+
+    def shown(self, message: Message) -> Message:
+        """The message as it is to be reported."""
+        decided = self._decided.get(message.seq)
+        if decided is not None and decided.status is Status.DELIVERED:
+            message.outcome = decided
+        return message
+
+    def _write(self, seq: int, outcome: Outcome, told: Callable[[int, Outcome], None]) -> None:
+        def done(result: bool | BridgeError) -> None:
+            if isinstance(result, BridgeError):
+                _log.error(
+                    "outcome not written yet", extra={"seq": seq, "status": outcome.status, "error": str(result)}
+                )
+                asyncio.get_running_loop().call_later(_RETRY, self._write, seq, outcome, told)
+                return
+            if self._decided.get(seq) is outcome:
+                del self._decided[seq]
+            if result and outcome.status is not Status.DELIVERED:
+                told(seq, outcome)
+
+        self._store.finish(seq, outcome, done)
