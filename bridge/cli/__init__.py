@@ -1,0 +1,1 @@
+"""The commands. One file a group; `main` puts them together."""

@@ -1,0 +1,125 @@
+"""The HTTP API as the commands use it, with nothing but the standard library."""
+
+import contextlib
+import http.client
+import json
+import urllib.parse
+from pathlib import Path
+from typing import Any
+
+from bridge.cli.errors import Failed
+from bridge.data_dir import ADDRESSES, ADMIN_TOKEN
+from bridge.values import split_address
+
+TIMEOUT = 90.0
+"""Seconds; longer than a POST may wait for an acknowledgement."""
+
+
+class ApiClient:
+    """Device messages (IoTDA v5) of one project."""
+
+    def __init__(self, url: str, token: str, project: str) -> None:
+        """`url`: `http://HOST:PORT`, `https://…`, or just `HOST:PORT`."""
+        parts = urllib.parse.urlsplit(url if "://" in url else f"http://{url}")
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise Failed(f"{url!r} is not HOST:PORT and not an http or https URL")
+        self._url = f"{parts.scheme}://{parts.netloc}"
+        self._netloc = parts.netloc
+        self._secure = parts.scheme == "https"
+        self._prefix = f"{parts.path.rstrip('/')}/v5/iot/{project}/devices"
+        self._token = token
+
+    def send(self, device_id: str, message: str, fields: dict[str, Any]) -> dict[str, Any]:
+        """`message` is JSON text and goes out as it is: parsing it would change numbers."""
+        rest = json.dumps(fields)[1:]
+        text = f'{{"message": {message}{", " if fields else ""}{rest}'
+        return _parsed(self._call("POST", f"/{device_id}/messages", text.encode()))
+
+    def message(self, device_id: str, message_id: str) -> dict[str, Any]:
+        return _parsed(self.message_text(device_id, message_id))
+
+    def message_text(self, device_id: str, message_id: str) -> str:
+        """The record as the daemon writes it."""
+        return self._call("GET", f"/{device_id}/messages/{message_id}")
+
+    def messages(self, device_id: str, **query: str | int | None) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = _parsed(self.messages_text(device_id, **query))["messages"]
+        return found
+
+    def messages_text(self, device_id: str, **query: str | int | None) -> str:
+        """The list as the daemon writes it."""
+        given = {name: value for name, value in query.items() if value is not None}
+        return self._call("GET", f"/{device_id}/messages?{urllib.parse.urlencode(given)}")
+
+    def _call(self, method: str, path: str, body: bytes | None = None) -> str:
+        headers = {"X-Auth-Token": self._token, "Content-Type": "application/json"}
+        connect = http.client.HTTPSConnection if self._secure else http.client.HTTPConnection
+        try:
+            with contextlib.closing(connect(self._netloc, timeout=TIMEOUT)) as connection:
+                connection.request(method, self._prefix + path, body, headers)
+                response = connection.getresponse()
+                status, text = response.status, response.read()
+        except TimeoutError:
+            raise Failed(f"the daemon at {self._url} did not answer within {TIMEOUT:g} s") from None
+        except (OSError, ValueError, http.client.HTTPException) as error:
+            raise Failed(f"the daemon at {self._url} cannot be reached: {_reason(error)}") from None
+        if status >= http.client.BAD_REQUEST:
+            raise _refusal(status, text)
+        return text.decode("utf-8", "replace")
+
+
+def _reason(error: Exception) -> str:
+    return getattr(error, "strerror", None) or str(error) or type(error).__name__
+
+
+def _refusal(status: int, text: bytes) -> Failed:
+    """The daemon's own words, when it is the daemon that answers."""
+    try:
+        document = _parsed(text)
+        return Failed(f"{document['error_msg']} ({document['error_code']})")
+    except (Failed, KeyError):
+        return Failed(f"unexpected answer, HTTP {status}: is this device-bridge?")
+
+
+def _parsed(text: str | bytes) -> dict[str, Any]:
+    try:
+        document = json.loads(text)
+    except ValueError:
+        document = None
+    if not isinstance(document, dict):
+        raise Failed("unexpected answer, not a JSON object: is this device-bridge?")
+    return document
+
+
+def address(data_dir: Path, name: str, default: str) -> str:
+    """Where a running daemon listens (`name`: http or mqtt), from the file it leaves in its data folder."""
+    try:
+        found = json.loads((data_dir / ADDRESSES).read_text(encoding="utf-8"))[name]
+        split_address(found)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return default
+    return str(found)
+
+
+def token(data_dir: Path, given: str | None) -> str:
+    """The given token, or the one the daemon made for its own machine."""
+    if given:
+        return given
+    try:
+        return (data_dir / ADMIN_TOKEN).read_text(encoding="ascii").strip()
+    except (OSError, ValueError):
+        raise Failed(
+            f"no token: give --token or DEVICE_BRIDGE_TOKEN, or the daemon's folder ({data_dir} has no {ADMIN_TOKEN})"
+        ) from None
+
+
+def opened(http: str | None, given_token: str | None, data_dir: Path, project: str) -> ApiClient:
+    """The client that the options of a command describe."""
+    url = http or address(data_dir, "http", "127.0.0.1:8080")
+    return ApiClient(url, token(data_dir, given_token), project)
+
+
+def error_text(record: dict[str, Any]) -> str:
+    """Why a message is FAILED, as the rest of a line; empty when it is not."""
+    error = record.get("error_info")
+    return f": {error.get('error_msg', '')} ({error.get('error_code', '')})" if error else ""

@@ -1,0 +1,33 @@
+"""Errors for the person at the terminal: one line on stderr, exit code 1. A wrong command line is 2."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import click
+
+from bridge.model.errors import BridgeError
+
+
+class Failed(click.ClickException):
+    """What went wrong, in one sentence."""
+
+
+@contextmanager
+def reported() -> Iterator[None]:
+    """Turn the errors that a command has to expect into `Failed`."""
+    try:
+        yield
+    except BridgeError as error:
+        raise Failed(str(error) or _words(type(error).__name__)) from None
+    except OSError as error:
+        raise Failed(_os_error(error)) from None
+
+
+def _os_error(error: OSError) -> str:
+    reason = error.strerror or str(error) or type(error).__name__
+    return f"{error.filename}: {reason}" if error.filename else reason
+
+
+def _words(name: str) -> str:
+    """`UnknownDevice` as "unknown device"."""
+    return "".join(f" {char.lower()}" if char.isupper() else char for char in name).strip()

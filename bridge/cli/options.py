@@ -1,0 +1,90 @@
+"""Options that several commands share, and the checks of what is given."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from bridge.model.device import DEFAULT_PROJECT, DEVICE_ID, PROJECT, SECRET
+from bridge.model.principal import TOKEN_NAME
+
+Callback = Callable[[click.Context, click.Parameter, str | None], str | None]
+Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+
+def matching(pattern: re.Pattern[str], rule: str, *also: str) -> Callback:
+    """A check that what is given matches as a whole, or is one of `also`."""
+
+    def check(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
+        if value is None or value in also or pattern.fullmatch(value):
+            return value
+        raise click.BadParameter(f"{value!r} is not {rule}.")
+
+    return check
+
+
+_PROJECT_RULE = "1 to 64 letters, digits, _ or -"
+data_dir: Decorator = click.option(
+    "--data-dir",
+    type=click.Path(file_okay=False, path_type=Path),
+    envvar="DEVICE_BRIDGE_DATA_DIR",
+    default=Path("var"),
+    show_default=True,
+    help="Folder of the database; made when missing. Also DEVICE_BRIDGE_DATA_DIR.",
+)
+project: Decorator = click.option(
+    "--project",
+    callback=matching(PROJECT, _PROJECT_RULE),
+    default=DEFAULT_PROJECT,
+    show_default=True,
+    help="Project of the device.",
+)
+project_or_all: Decorator = click.option(
+    "--project",
+    callback=matching(PROJECT, f"{_PROJECT_RULE}, nor *", "*"),
+    default=DEFAULT_PROJECT,
+    show_default=True,
+    help="Project the token is for; '*' for every project.",
+)
+as_json: Decorator = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+device_id: Decorator = click.argument(
+    "device_id", metavar="ID", callback=matching(DEVICE_ID, "1 to 128 letters, digits, _ or -")
+)
+secret: Decorator = click.option(
+    "--secret",
+    callback=matching(SECRET, "8 to 256 printable ASCII characters without spaces"),
+    help="The device's password.  [default: a new random one]",
+)
+token_name: Decorator = click.argument("name", callback=matching(TOKEN_NAME, "1 to 64 letters, digits, _, ., @ or -"))
+
+
+def prepared(folder: Path) -> Path:
+    """The data folder, made when it is missing: nobody else may look into it."""
+    if not folder.is_dir():
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700, exist_ok=True)
+        folder.chmod(0o700)
+    return folder
+
+
+http: Decorator = click.option(
+    "--http",
+    envvar="DEVICE_BRIDGE_HTTP",
+    metavar="HOST:PORT|URL",
+    help="The daemon's HTTP address. Also DEVICE_BRIDGE_HTTP.  [default: that of the running daemon]",
+)
+token_text: Decorator = click.option(
+    "--token",
+    envvar="DEVICE_BRIDGE_TOKEN",
+    metavar="TOKEN",
+    help="Access token. Also DEVICE_BRIDGE_TOKEN.  [default: the data folder's admin.token]",
+)
+
+
+def reaches_api(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options of a command that talks to the HTTP API."""
+    for option in (project, data_dir, token_text, http):
+        command = option(command)
+    return command

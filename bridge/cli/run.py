@@ -1,0 +1,43 @@
+"""`device-bridge run`: the daemon in the foreground."""
+
+import logging
+import os
+from pathlib import Path
+
+import click
+
+from bridge.cli import options
+from bridge.cli.errors import Failed
+from bridge.model.errors import BridgeError
+
+
+@click.command()
+@options.data_dir
+@click.option("--http", metavar="HOST:PORT", help="Listen here for HTTP.  [default: 127.0.0.1:8080]")
+@click.option("--mqtt", metavar="HOST:PORT", help="Listen here for MQTT.  [default: 127.0.0.1:1883]")
+@click.option(
+    "--config",
+    "config_file",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Configuration file (TOML). The environment (DEVICE_BRIDGE_SECTION_KEY) and options override it.",
+)
+def run(data_dir: Path, http: str | None, mqtt: str | None, config_file: Path | None) -> None:
+    """Run the daemon until SIGTERM or SIGINT."""
+    from bridge import config, logs
+
+    try:
+        settings = config.load(data_dir, config_file, os.environ, {"http.bind": http, "mqtt.bind": mqtt})
+    except config.ConfigError as error:
+        raise Failed("\n  ".join(["the configuration is refused:", *error.problems])) from None
+    options.prepared(data_dir)
+    logs.configure(settings.log)
+    from bridge import daemon
+
+    try:
+        daemon.run(settings)
+    except (OSError, BridgeError):
+        raise  # an address in use, a disk that refuses: one line says it all
+    except Exception:
+        logging.getLogger("bridge").critical("the daemon failed", exc_info=True)
+        raise SystemExit(1) from None

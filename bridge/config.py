@@ -1,0 +1,208 @@
+"""The configuration: frozen and strict. Defaults < TOML file < environment < flags.
+
+Everything wrong is reported at once, each problem as a sentence that names the setting, its value and the fix.
+What a setting means and which values it takes stands beside it in the `settings.py` of the part that uses it.
+"""
+
+import dataclasses
+import difflib
+import json
+import re
+import tomllib
+import typing
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from bridge import values
+from bridge.api.settings import HttpSettings
+from bridge.broker.settings import MqttSettings
+from bridge.delivery.settings import DeliverySettings
+from bridge.logs import LogSettings
+from bridge.store.settings import StoreSettings
+
+SECTIONS: dict[str, type[Any]] = {
+    "http": HttpSettings,
+    "mqtt": MqttSettings,
+    "delivery": DeliverySettings,
+    "store": StoreSettings,
+    "log": LogSettings,
+}
+PREFIX = "DEVICE_BRIDGE_"
+COMMAND_VARIABLES = {f"DEVICE_BRIDGE_{name}" for name in ("DATA_DIR", "HTTP", "MQTT", "SECRET", "TOKEN")}
+"""Read by the commands; not settings of the daemon."""
+SERVICE_LINK = re.compile(r"DEVICE_BRIDGE_(\w+_)?(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_\d+_\w+)?)")
+"""What Kubernetes and Docker put into the environment beside a service called device-bridge."""
+CHECKS: dict[str, Callable[[Any], None]] = {
+    "http.bind": values.check_address,
+    "mqtt.bind": values.check_address,
+    "mqtt.device_publish": values.check_topic_filters,
+    "mqtt.device_subscribe": values.check_topic_filters,
+}
+"""Forms that a type and bounds cannot express."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    data_dir: Path
+    """Holds the database and everything else that survives a restart."""
+    http: HttpSettings = dataclasses.field(default_factory=HttpSettings)
+    mqtt: MqttSettings = dataclasses.field(default_factory=MqttSettings)
+    delivery: DeliverySettings = dataclasses.field(default_factory=DeliverySettings)
+    store: StoreSettings = dataclasses.field(default_factory=StoreSettings)
+    log: LogSettings = dataclasses.field(default_factory=LogSettings)
+
+
+class ConfigError(Exception):
+    """The configuration is refused; `problems` holds one sentence for each thing that is wrong."""
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = problems
+
+
+class _Given(NamedTuple):
+    key: str
+    value: Any
+    origin: str
+    text: bool = False
+    """From the environment: text whatever the setting's type."""
+
+
+def _specs() -> Iterator[tuple[str, values.Spec]]:
+    for section, cls in SECTIONS.items():
+        hints, defaults = typing.get_type_hints(cls), cls()
+        for field in dataclasses.fields(cls):
+            default = getattr(defaults, field.name)
+            yield f"{section}.{field.name}", values.Spec(hints[field.name], default, **field.metadata)
+
+
+SPECS: dict[str, values.Spec] = dict(_specs())
+"""Every setting by its full key, such as `mqtt.max_inflight`."""
+
+
+def variable(key: str) -> str:
+    """The environment variable of a setting: `mqtt.max_inflight` is `DEVICE_BRIDGE_MQTT_MAX_INFLIGHT`."""
+    return PREFIX + key.replace(".", "_").upper()
+
+
+def load(data_dir: Path, config_file: Path | None, environ: Mapping[str, str], flags: Mapping[str, Any]) -> Settings:
+    """The settings, or `ConfigError` with everything that is wrong. `flags` has full keys; None means: not given."""
+    problems: list[str] = []
+    accepted: dict[str, dict[str, Any]] = {section: {} for section in SECTIONS}
+    bad: set[str] = set()
+    sources = (_from_file(config_file, problems), _from_environment(environ, problems), _from_flags(flags, problems))
+    for source in sources:
+        for given in source:
+            section, _, name = given.key.partition(".")
+            try:
+                accepted[section][name] = _checked(given)
+            except values.Refused as refused:
+                bad.add(given.key)
+                problems.append(f"{given.key} = {values.shown(given.value)} ({given.origin}) {refused}.")
+    settings = Settings(data_dir, **{section: cls(**accepted[section]) for section, cls in SECTIONS.items()})
+    problems += [sentence for keys, sentence in _contradictions(settings) if not bad & keys]
+    if problems:
+        raise ConfigError(problems)
+    return settings
+
+
+def _checked(given: _Given) -> Any:
+    """The value with the type of its setting; `Refused` when that, its bounds or its form do not fit."""
+    spec = SPECS[given.key]
+    value = values.from_text(spec, given.value) if given.text else given.value
+    value = values.checked(spec, value)
+    if given.key in CHECKS:
+        CHECKS[given.key](value)
+    return value
+
+
+def _from_file(path: Path | None, problems: list[str]) -> Iterator[_Given]:
+    if path is None:
+        return
+    try:
+        document = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        problems.append(f"The configuration file {path} cannot be read: {error.strerror}. Correct its path or rights.")
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        problems.append(f"The configuration file {path} is not valid TOML: {error}.")
+    else:
+        for section, content in document.items():
+            yield from _from_section(section, content, f"in {path.name}", problems)
+
+
+def _from_section(section: str, content: Any, origin: str, problems: list[str]) -> Iterator[_Given]:
+    if section not in SECTIONS:
+        fix = _nearest(section, SECTIONS) or f"use one of {', '.join(SECTIONS)}."
+        problems.append(f"[{section}] ({origin}) is not a section: {fix}")
+    elif not isinstance(content, dict):
+        problems.append(f"{section} = {values.shown(content)} ({origin}) is not a section: write [{section}] above it.")
+    else:
+        for name, value in content.items():
+            yield from _known(f"{section}.{name}", value, origin, problems)
+
+
+def _from_environment(environ: Mapping[str, str], problems: list[str]) -> Iterator[_Given]:
+    variables = {variable(key): key for key in SPECS}
+    for name, text in sorted(environ.items()):
+        if not name.startswith(PREFIX) or name in COMMAND_VARIABLES or SERVICE_LINK.fullmatch(name):
+            continue
+        if name in variables:
+            yield _Given(variables[name], text, f"from {name}", text=True)
+        else:
+            fix = _nearest(name, variables, PREFIX) or "unset it."
+            problems.append(f"The environment variable {name} = {values.shown(text)} is not a setting: {fix}")
+
+
+def _from_flags(flags: Mapping[str, Any], problems: list[str]) -> Iterator[_Given]:
+    for key, value in flags.items():
+        if value is not None:
+            yield from _known(key, value, "on the command line", problems)
+
+
+def _known(key: str, value: Any, origin: str, problems: list[str]) -> Iterator[_Given]:
+    if key in SPECS:
+        yield _Given(key, value, origin)
+    else:
+        fix = _nearest(key, SPECS) or "remove it."
+        problems.append(f"{key} = {values.shown(value)} ({origin}) is not a setting: {fix}")
+
+
+def _nearest(word: str, known: Iterable[str], prefix: str = "") -> str | None:
+    """A hint at what was meant: the same name in another section, or else the most similar word after the prefix."""
+    words = [key.removeprefix(prefix) for key in known]
+    same_name = [key for key in words if "." in word and key.partition(".")[2] == word.partition(".")[2]]
+    near = same_name or difflib.get_close_matches(word.removeprefix(prefix), words, n=1)
+    return f"did you mean {prefix}{near[0]}?" if near else None
+
+
+def _contradictions(settings: Settings) -> Iterator[tuple[set[str], str]]:
+    """Settings that are fine alone and impossible together: their keys, and the sentence."""
+    http, mqtt, delivery = settings.http, settings.mqtt, settings.delivery
+    if delivery.when_full == "drop_oldest" and delivery.max_pending_per_device < mqtt.max_inflight:
+        yield (
+            {"delivery.max_pending_per_device", "delivery.when_full", "mqtt.max_inflight"},
+            f"delivery.max_pending_per_device = {delivery.max_pending_per_device} is smaller than "
+            f'mqtt.max_inflight = {mqtt.max_inflight} with delivery.when_full = "drop_oldest", so messages on their '
+            "way would be pushed out: raise the first, lower the second, or choose reject.",
+        )
+    if values.collide(http.bind, mqtt.bind):
+        yield (
+            {"http.bind", "mqtt.bind"},
+            f'http.bind = "{http.bind}" and mqtt.bind = "{mqtt.bind}" are the same port: give one of them another.',
+        )
+
+
+def configuration_table() -> str:
+    """Every setting as a Markdown table: key, default, meaning."""
+    rows = ["| setting | default | meaning |", "|---|---|---|"]
+    for key, spec in SPECS.items():
+        limits = values.limits(spec)
+        about = f"{spec.about} ({limits})" if limits else spec.about
+        rows.append(f"| `{key}` | `{default_text(key)}` | {about} |".replace("||", "|"))
+    return "\n".join(rows) + "\n"
+
+
+def default_text(key: str) -> str:
+    """The default of a setting as the TOML file writes it."""
+    return json.dumps(SPECS[key].default, ensure_ascii=False)

@@ -1,0 +1,105 @@
+"""Builds the parts, starts them in order, stops them in reverse. The only file that knows all of them."""
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import sys
+
+import uvloop
+
+from bridge import __version__
+from bridge.api.app import create_app
+from bridge.api.server import HttpServer
+from bridge.broker import MqttBroker
+from bridge.config import Settings
+from bridge.data_dir import ADMIN_TOKEN, DataDir
+from bridge.delivery import Delivery
+from bridge.model.clock import Clock, system_clock
+from bridge.store import Store
+from bridge.systemd import Supervisor
+
+_log = logging.getLogger("bridge")
+_SWITCH_INTERVAL = 0.0005
+"""Seconds. The store's writer gives the interpreter up around every SQL statement and has to get it back from the busy
+event loop; with CPython's default of 5 ms each commit would wait that long several times."""
+
+
+def run(settings: Settings, clock: Clock = system_clock) -> None:
+    """Serve until SIGTERM or SIGINT. Raises OSError or BridgeError with a sentence when the daemon cannot start."""
+    sys.setswitchinterval(_SWITCH_INTERVAL)
+    uvloop.run(serve(settings, clock))
+
+
+async def serve(settings: Settings, clock: Clock) -> None:
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    supervisor = Supervisor(os.environ)
+    ready = False
+
+    async with contextlib.AsyncExitStack() as closing:
+        data_dir = DataDir(settings.data_dir)
+        data_dir.lock()
+        closing.callback(data_dir.release)
+
+        store = Store.open(data_dir.database, clock=clock, settings=settings.store)
+        closing.push_async_callback(store.close)
+        token, first_start = data_dir.admin_token()
+        store.put_token("admin", token, None, frozenset(("admin",)))
+
+        broker = MqttBroker(settings.mqtt, store, clock)
+        delivery = Delivery(store, broker.hub, settings.delivery, clock)
+        broker.listen(delivery)
+        store.on_device_change(broker.hub.device_changed)
+        store.on_device_change(delivery.device_changed)
+        delivery.start()
+
+        app = create_app(
+            messages=delivery,
+            access=store,
+            ready=lambda: ready,
+            settings=settings.http,
+            max_ttl=settings.delivery.max_ttl,
+        )
+        http = HttpServer(app, settings.http)
+        await broker.start()
+        closing.push_async_callback(broker.stop)
+        await http.start()
+        closing.push_async_callback(http.stop)
+        closing.callback(delivery.stop)  # first of all: senders that wait get their answer
+
+        ready = True
+        addresses = _joined(*http.address), _joined(*broker.address)
+        data_dir.publish(*addresses)
+        supervisor.ready()
+        closing.callback(supervisor.stopping)
+        _log.info("ready", extra={"version": __version__, "http": addresses[0], "mqtt": addresses[1]})
+        if first_start:
+            sys.stdout.write(_welcome(settings, *addresses))
+            sys.stdout.flush()
+
+        await stop.wait()
+        ready = False
+        _log.info("stopping")
+    _log.info("stopped")
+
+
+def _joined(host: str, port: int) -> str:
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def _welcome(settings: Settings, http: str, mqtt: str) -> str:
+    """What somebody who has just started the daemon for the first time wants to do next."""
+    folder = settings.data_dir
+    return f"""
+device-bridge {__version__} is ready.  HTTP http://{http}   MQTT {mqtt}
+
+Add a device (this prints its secret), let it listen, and send it a message:
+  device-bridge device add my-device --data-dir {folder}
+  device-bridge listen my-device --secret SECRET --mqtt {mqtt}
+  curl -sS http://{http}/v5/iot/default/devices/my-device/messages \\
+       -H "X-Auth-Token: $(cat {folder}/{ADMIN_TOKEN})" -H 'Content-Type: application/json' -d '{{"message": "hello"}}'
+
+"""

@@ -1,0 +1,66 @@
+"""The daemon's folder: what lies in it besides the database, and that only one daemon uses it."""
+
+import fcntl
+import json
+import os
+import secrets
+from pathlib import Path
+
+DATABASE = "bridge.db"
+ADMIN_TOKEN = "admin.token"  # noqa: S105  a file name
+ADDRESSES = "addresses.json"
+_LOCK = "daemon.lock"
+
+
+class DataDir:
+    """Made with mode 0700. Holds `bridge.db`, `admin.token`, `addresses.json` while a daemon runs, and its lock."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._lock = -1
+
+    @property
+    def database(self) -> Path:
+        return self.path / DATABASE
+
+    def lock(self) -> None:
+        """Take the folder for this process until `release`. Raises OSError when another daemon has it."""
+        self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._lock = os.open(self.path / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            self.release()
+            raise OSError(f"another daemon is running on {self.path}") from None
+
+    def release(self) -> None:
+        (self.path / ADDRESSES).unlink(missing_ok=True)
+        os.close(self._lock)
+
+    def admin_token(self) -> tuple[str, bool]:
+        """The admin's token, and whether it was made just now."""
+        file = self.path / ADMIN_TOKEN
+        try:
+            token = file.read_text(encoding="ascii").strip()
+        except FileNotFoundError:
+            token = ""
+        if token:
+            return token, False
+        token = secrets.token_urlsafe(32)
+        self._write(file, token + "\n")
+        return token, True
+
+    def publish(self, http: str, mqtt: str) -> None:
+        """Tell other processes where the daemon listens."""
+        self._write(self.path / ADDRESSES, json.dumps({"http": http, "mqtt": mqtt}) + "\n")
+
+    def _write(self, file: Path, text: str) -> None:
+        """Whole or not at all, for the owner alone."""
+        draft = file.with_suffix(".new")
+        draft.unlink(missing_ok=True)
+        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
+            stream.write(text)
+            stream.flush()
+            os.fsync(stream.fileno())
+        draft.rename(file)
