@@ -38,6 +38,8 @@ class Handed(Enum):
     """The window is full or the connection is not drained: `writable` will follow."""
     TOO_LARGE = auto()
     """Larger than the Maximum Packet Size of the client [MQTT-3.1.2-24]."""
+    UNSENDABLE = auto()
+    """MQTT cannot express it."""
 
 
 class Downlinks(Protocol):

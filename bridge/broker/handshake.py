@@ -32,7 +32,7 @@ class Handshake:
                 return
             self._finish(line, connect, identity)
         except Refused as refusal:
-            line.refuse(refusal.reason_code, str(refusal))
+            line.refuse(refusal.reason_code, str(refusal), client=connect.client_id)
 
     def _ask_plugins(self, line: Line, connect: Connect) -> None:
         line.hold()
@@ -47,10 +47,10 @@ class Handshake:
                 return
             self._finish(line, connect, identity)
         except Refused as refusal:
-            line.refuse(refusal.reason_code, str(refusal))
+            line.refuse(refusal.reason_code, str(refusal), client=connect.client_id)
         except Exception:  # a plug-in is foreign code: its failure refuses one client and is logged, nothing else
             _log.exception("authentication plug-in failed", extra={"peer": line.peer})
-            line.refuse(ReasonCode.SERVER_UNAVAILABLE, "authentication plug-in failed")
+            line.refuse(ReasonCode.SERVER_UNAVAILABLE, "authentication plug-in failed", client=connect.client_id)
         else:
             line.release()
 

@@ -14,7 +14,7 @@ from bridge.broker.settings import MqttSettings
 from bridge.broker.wheel import Wheel
 from bridge.broker.wire import Outbox
 from bridge.model.clock import Clock
-from bridge.mqtt import Publish, ReasonCode
+from bridge.mqtt import ProtocolError, Publish, ReasonCode
 
 
 class Hub:
@@ -90,8 +90,11 @@ class Hub:
         downlink.properties["message_expiry_interval"] = max(1, left // 1000)
         again = qos > 0 and downlink.packet_id > 0
         publish = Publish(downlink.topic, downlink.payload, qos, False, again, packet_id, downlink.properties)
-        if not self.router.transmit(line, publish):
-            return Handed.TOO_LARGE
+        try:
+            if not self.router.transmit(line, publish):
+                return Handed.TOO_LARGE
+        except ProtocolError:
+            return Handed.UNSENDABLE
         downlink.packet_id = packet_id
         if qos:
             session.flights[packet_id] = Flight(None, downlink.seq, qos)

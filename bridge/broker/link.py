@@ -141,13 +141,13 @@ class Link(Wire):
         """[MQTT-3.1.2-24]"""
         return not self.max_packet_size or size <= self.max_packet_size
 
-    def refuse(self, reason: ReasonCode, message: str, *, answer: bool = True) -> None:
+    def refuse(self, reason: ReasonCode, message: str, *, client: str = "-", answer: bool = True) -> None:
         """End the connection for a reason: CONNACK before the CONNECT is accepted, DISCONNECT afterwards, where the
         version has one."""
         session = self.session
         _log.warning(
             "connection refused" if session is None else "connection ended",
-            extra={"client": session.client_id if session else "-", "peer": self.peer, "reason": message},
+            extra={"client": session.client_id if session else client, "peer": self.peer, "reason": message},
         )
         if session is None and answer:
             self._refuse_connect(reason)

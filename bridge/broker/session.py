@@ -69,8 +69,9 @@ class Line(Protocol):
     @property
     def peer(self) -> str: ...
 
-    def refuse(self, reason: ReasonCode, message: str, *, answer: bool = True) -> None:
-        """End the connection for a reason that is logged, and told where the version can."""
+    def refuse(self, reason: ReasonCode, message: str, *, client: str = "-", answer: bool = True) -> None:
+        """End the connection for a reason that is logged, and told where the version can. `client`: the identifier it
+        asked for, as long as it has no session."""
 
     def end(self, reason: ReasonCode) -> None: ...
 

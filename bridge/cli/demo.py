@@ -9,8 +9,8 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from types import FrameType
-from typing import TYPE_CHECKING, Any, NoReturn
+from types import FrameType, TracebackType
+from typing import TYPE_CHECKING, Any, Self
 
 import click
 
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 READY_WITHIN = 30.0
 FINAL_WITHIN = 15.0
+STOPPED_WITHIN = 10.0
 POLL = 0.02
 SECRET = "demo-secret"  # noqa: S105 - of devices that live for seconds
 PROPERTIES = {
@@ -42,9 +43,9 @@ def demo() -> None:
     Starts a daemon in a temporary folder, and follows one message to a device that is connected and one to a device
     that is not.
     """
-    with _as_interrupt(signal.SIGTERM), tempfile.TemporaryDirectory(prefix="device-bridge-demo-") as folder:
+    with _Interrupts() as interrupts, tempfile.TemporaryDirectory(prefix="device-bridge-demo-") as folder:
         data_dir = Path(folder)
-        with _daemon(data_dir) as addresses:
+        with _daemon(data_dir, interrupts) as addresses:
             token = _registered(data_dir)
             client = ApiClient(addresses["http"], token, "default")
             _online_device(client, addresses["mqtt"])
@@ -52,18 +53,40 @@ def demo() -> None:
     _say("The daemon stopped and its folder is gone. That was the whole story.")
 
 
-@contextmanager
-def _as_interrupt(number: signal.Signals) -> Iterator[None]:
-    """A signal ends the demo like Ctrl-C does: in order."""
+class _Interrupts:
+    """SIGINT and SIGTERM end the demo in order, and not while a process is being started that nobody would stop."""
 
-    def interrupt(number: int, frame: FrameType | None) -> NoReturn:
-        raise KeyboardInterrupt
+    def __init__(self) -> None:
+        self._held = False
+        self._pending = False
 
-    before = signal.signal(number, interrupt)
-    try:
-        yield
-    finally:
-        signal.signal(number, before)
+    def __enter__(self) -> Self:
+        self._before = {number: signal.signal(number, self._arrived) for number in (signal.SIGINT, signal.SIGTERM)}
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def hold(self) -> None:
+        """From now on they wait."""
+        self._held = True
+
+    def release(self) -> None:
+        """What waited comes now."""
+        self._held = False
+        if self._pending:
+            self._pending = False
+            self._arrived()
+
+    def _arrived(self, number: int = 0, frame: FrameType | None = None) -> None:
+        if self._held:
+            self._pending = True
+        else:
+            self._held = True  # what is cleaned up now is not to be interrupted again
+            raise KeyboardInterrupt
 
 
 def _say(sentence: str) -> None:
@@ -71,11 +94,12 @@ def _say(sentence: str) -> None:
 
 
 @contextmanager
-def _daemon(data_dir: Path) -> Iterator[dict[str, str]]:
+def _daemon(data_dir: Path, interrupts: _Interrupts) -> Iterator[dict[str, str]]:
     """A daemon on free ports; yields its addresses."""
     _say("Starting the daemon on free ports of 127.0.0.1 …")
     log = data_dir / "log"
     command = [sys.executable, "-m", "bridge", "run", "--data-dir", str(data_dir)]
+    interrupts.hold()
     with log.open("wb") as stderr:
         process = subprocess.Popen(  # noqa: S603 - our own program
             [*command, "--http", "127.0.0.1:0", "--mqtt", "127.0.0.1:0"],
@@ -84,16 +108,19 @@ def _daemon(data_dir: Path) -> Iterator[dict[str, str]]:
             start_new_session=True,  # Ctrl-C comes here first, and then the daemon is stopped in order
         )
     try:
+        interrupts.release()
         addresses = _addresses(process, data_dir, log)
         _say(f"Applications reach it at http://{addresses['http']}, devices at mqtt://{addresses['mqtt']}.")
         yield addresses
     finally:
+        interrupts.hold()
         process.terminate()
         try:
-            process.wait(10)
+            process.wait(STOPPED_WITHIN)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+        interrupts.release()
 
 
 def _addresses(process: "subprocess.Popen[bytes]", data_dir: Path, log: Path) -> dict[str, str]:

@@ -9,7 +9,7 @@ import click
 from bridge.cli import options, output
 from bridge.cli.database import every_device, opened
 from bridge.cli.errors import Failed
-from bridge.model.device import Device
+from bridge.model.device import SECURE_LENGTH, Device
 
 
 @click.group()
@@ -25,6 +25,8 @@ def device() -> None:
 def add(device_id: str, secret: str | None, project: str, data_dir: Path) -> None:
     """Add a device and print its secret, and nothing else, on stdout."""
     secret = secret or secrets.token_urlsafe(24)
+    if len(secret) < SECURE_LENGTH:
+        click.echo(f"Warning: a secret of less than {SECURE_LENGTH} characters is easily guessed.", err=True)
     with opened(data_dir) as admin:
         admin.add_device(project, device_id, secret)
     click.echo(secret)

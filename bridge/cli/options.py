@@ -54,7 +54,7 @@ device_id: Decorator = click.argument(
 )
 secret: Decorator = click.option(
     "--secret",
-    callback=matching(SECRET, "8 to 256 printable ASCII characters without spaces"),
+    callback=matching(SECRET, "1 to 256 printable ASCII characters without spaces"),
     help="The device's password.  [default: a new random one]",
 )
 token_name: Decorator = click.argument("name", callback=matching(TOKEN_NAME, "1 to 64 letters, digits, _, ., @ or -"))

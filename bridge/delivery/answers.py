@@ -48,11 +48,12 @@ class Answers:
             answer.set_exception(error)
 
     def close(self) -> None:
-        """Everybody who still waits is told what is true: PENDING."""
+        """Who waits for an acknowledgement is told what is true: PENDING. Who waits for the commit still does."""
+        self._wait = 0
         if self._timer is not None:
             self._timer.cancel()
-        for seq in list(self._open):
-            self.give(seq, None)
+        while self._deadlines:
+            self.give(self._deadlines.popleft()[1], None)
 
     def _tick(self) -> None:
         loop = asyncio.get_running_loop()

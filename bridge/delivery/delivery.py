@@ -6,7 +6,7 @@
 | PENDING | DELIVERED | the device acknowledged, or took it at QoS 0           | acknowledged                |
 | PENDING | FAILED    | the device refused it                                  | acknowledged                |
 |         |           | ttl 0, and not deliverable now or the connection ended | _send, disconnected, start  |
-|         |           | too large for the device                               | _send                       |
+|         |           | too large for the device, or for MQTT                  | _send                       |
 |         |           | pushed out of the full queue                           | _make_room                  |
 | PENDING | TIMEOUT   | its ttl passed                                         | _expire                     |
 | PENDING | (gone)    | cancelled by its sender                                | cancel                      |
@@ -77,6 +77,8 @@ class Delivery:
         message = Message(outbox.device.key, draft, now, now + lifetime)
         outbox.pending += 1
         self._store.add(message, partial(self._added, outbox, message))
+        if not draft.ttl:
+            outbox.uncached.add(message.seq)
         message.outcome = await self._answers.open(message.seq)
         return message
 
@@ -87,7 +89,6 @@ class Delivery:
         message = self._store.message(outbox.device.key, message_id)
         if message is None or self._moves.removing(message.seq):
             raise UnknownMessage(message_id)
-        outbox.forget(message.seq)
         self._moves.begin_removal(message.seq)
         removed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._store.remove(message.seq, partial(self._removed, outbox, message.seq, removed))
@@ -164,13 +165,16 @@ class Delivery:
     def _added(self, outbox: Outbox, message: Message, error: BridgeError | None) -> None:
         """The commit that holds the message is done, or failed. Called in the order of `seq`."""
         if error is not None:
-            outbox.pending -= 1
+            outbox.uncached.discard(message.seq)
+            outbox.pending -= message.seq not in self._moves
             self._answers.fail(message.seq, error)
             return
-        if not message.draft.ttl:
-            outbox.uncached.add(message.seq)
         if message.seq <= outbox.cursor or message.seq in self._moves:
             self._answers.start(message.seq)  # the backlog's reader saw it first, or it is cancelled already
+            return
+        if message.expires_at <= self._clock():
+            self._expire(message.seq, message.device, message.expires_at)
+            self._answers.start(message.seq)
             return
         handed = Handed.BUSY if outbox.behind else self._send(outbox, message)
         if handed is Handed.BUSY:
@@ -192,6 +196,8 @@ class Delivery:
             outbox.inflight[seq] = downlink.packet_id
         elif handed is Handed.TOO_LARGE:
             self._fail(outbox, seq, Failure.TOO_LARGE, "larger than the Maximum Packet Size of the device")
+        elif handed is Handed.UNSENDABLE:
+            self._fail(outbox, seq, Failure.UNSENDABLE, "MQTT cannot express it")
         elif not message.draft.ttl:
             self._not_deliverable_now(outbox, seq, handed)
         outbox.cursor = seq
@@ -207,6 +213,9 @@ class Delivery:
         self._finish(outbox, seq, Outcome(Status.FAILED, self._clock(), None, failure, detail))
 
     def _finish(self, outbox: Outbox, seq: int, outcome: Outcome) -> None:
+        if self._moves.removing(seq):
+            self._moves.postpone(seq, outcome)
+            return
         if seq in self._moves:
             return
         outbox.forget(seq)
@@ -225,14 +234,18 @@ class Delivery:
     def _removed(
         self, outbox: Outbox, seq: int, removed: asyncio.Future[None], was: Status | BridgeError | None
     ) -> None:
-        self._moves.end_removal(seq)
-        self._answers.give(seq, None)
+        meanwhile = self._moves.end_removal(seq)
         if isinstance(was, BridgeError):
-            outbox.rewind()
-            self._drains.schedule(outbox)
+            if meanwhile is not None:
+                self._finish(outbox, seq, meanwhile)
+            else:  # the backlog's reader may have passed it over
+                outbox.rewind()
+                self._drains.schedule(outbox)
             removed.set_exception(was)
             return
-        if was is Status.PENDING:
+        self._answers.give(seq, meanwhile)
+        outbox.forget(seq)
+        if was is Status.PENDING and not self._moves.counted(seq):
             outbox.pending -= 1
         removed.set_result(None)
 

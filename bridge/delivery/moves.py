@@ -24,19 +24,30 @@ class Moves:
 
     def __init__(self, store: MessageStore) -> None:
         self._store = store
-        self._decided: dict[int, Outcome | None] = {}
+        self._decided: dict[int, Outcome] = {}
+        self._removing: dict[int, Outcome | None] = {}
+        """What is being removed, and how it would have ended meanwhile: that counts if the removal is refused."""
 
     def __contains__(self, seq: int) -> bool:
-        return seq in self._decided
+        return seq in self._decided or seq in self._removing
 
     def begin_removal(self, seq: int) -> None:
-        self._decided.setdefault(seq, None)
+        self._removing[seq] = None
 
-    def end_removal(self, seq: int) -> None:
-        self._decided.pop(seq, None)
+    def end_removal(self, seq: int) -> Outcome | None:
+        """How it would have ended while it was being removed."""
+        return self._removing.pop(seq, None)
 
     def removing(self, seq: int) -> bool:
-        return seq in self._decided and self._decided[seq] is None
+        return seq in self._removing
+
+    def postpone(self, seq: int, outcome: Outcome) -> None:
+        if seq not in self._decided and self._removing[seq] is None:
+            self._removing[seq] = outcome
+
+    def counted(self, seq: int) -> bool:
+        """Whether it is decided, and no longer counts as PENDING."""
+        return seq in self._decided
 
     def finish(self, seq: int, outcome: Outcome, told: Callable[[int, Outcome], None]) -> None:
         """`told(seq, outcome)` is called when the outcome may be told."""

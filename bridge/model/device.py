@@ -6,8 +6,10 @@ from dataclasses import dataclass, field
 DEVICE_ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
 """Use with `fullmatch`. The vendor's rule (`device_id`: up to 128 letters, digits, `_`, `-`)."""
 PROJECT = re.compile(r"[A-Za-z0-9_-]{1,64}")
-SECRET = re.compile(r"[\x21-\x7e]{8,256}")
-"""What a secret that an admin chooses must look like: printable ASCII, no spaces, at least 8 characters."""
+SECRET = re.compile(r"[\x21-\x7e]{1,256}")
+"""What a secret that an admin chooses must look like: printable ASCII, no spaces."""
+SECURE_LENGTH = 8
+"""Shorter secrets are accepted from an admin, who may have reasons, with a warning."""
 DEFAULT_PROJECT = "default"
 
 

@@ -33,6 +33,8 @@ class Failure(StrEnum):
     """The device answered with an MQTT 5 reason code of 0x80 or above."""
     TOO_LARGE = "too_large"
     """Larger than the Maximum Packet Size the device announced."""
+    UNSENDABLE = "unsendable"
+    """MQTT cannot express it, for example a topic name with wildcards."""
     DISPLACED = "displaced"
     """Pushed out of a full queue (policy drop_oldest)."""
 

@@ -75,7 +75,7 @@ class ProtocolError(Exception):
         self.clause = clause
 
 
-_RETURN_CODES = {
+_RETURN_CODES: dict[int, ReturnCode] = {
     ReasonCode.SUCCESS: ReturnCode.ACCEPTED,
     ReasonCode.UNSUPPORTED_PROTOCOL_VERSION: ReturnCode.UNACCEPTABLE_PROTOCOL_VERSION,
     ReasonCode.CLIENT_IDENTIFIER_NOT_VALID: ReturnCode.IDENTIFIER_REJECTED,
@@ -88,7 +88,4 @@ _RETURN_CODES = {
 
 def return_code(reason_code: int) -> ReturnCode:
     """The CONNACK return code that tells a 3.1 or 3.1.1 client what the reason code tells one of MQTT 5."""
-    for reason, code in _RETURN_CODES.items():
-        if reason == reason_code:
-            return code
-    return ReturnCode.SERVER_UNAVAILABLE
+    return _RETURN_CODES.get(reason_code, ReturnCode.SERVER_UNAVAILABLE)

@@ -17,10 +17,9 @@ BUSY_TIMEOUT = 5.0
 BUSY_PAUSE = 0.001
 CACHED_STATEMENTS = 256
 PRAGMAS = (
-    "PRAGMA journal_mode = WAL",
     "PRAGMA synchronous = FULL",
     "PRAGMA foreign_keys = ON",
-    # Per-device index pages are written again and again, but copied into the database only once a checkpoint: fewer
+    # The pages at the growing ends are written by every commit, but copied into the database once a checkpoint: fewer
     # checkpoints, less work. 4000 pages keep the WAL near 16 MiB, which a checkpoint copies in some 20 ms.
     "PRAGMA wal_autocheckpoint = 4000",
 )
@@ -43,10 +42,11 @@ def open_connection(path: Path | str) -> sqlite3.Connection:
     except (OSError, sqlite3.Error) as error:
         raise StoreUnavailable(f"cannot open {path}: {error}") from error
     try:
+        insist(connection, "PRAGMA journal_mode = WAL")
         for pragma in PRAGMAS:
             connection.execute(pragma)
         migrate(connection)
-    except sqlite3.Error as error:
+    except (sqlite3.Error, StoreUnavailable) as error:
         connection.close()
         raise StoreUnavailable(f"cannot use {path}: {error}") from error
     return connection
@@ -81,7 +81,7 @@ def transaction(connection: sqlite3.Connection) -> Iterator[None]:
     """All or nothing; any exception rolls back. Errors of the database leave as StoreUnavailable."""
     with refusing():
         try:
-            begin(connection)
+            insist(connection, "BEGIN IMMEDIATE")
             yield
             connection.execute("COMMIT")
         finally:
@@ -89,20 +89,20 @@ def transaction(connection: sqlite3.Connection) -> Iterator[None]:
                 connection.execute("ROLLBACK")
 
 
-def begin(connection: sqlite3.Connection) -> None:
-    """BEGIN IMMEDIATE against a busy writer.
+def insist(connection: sqlite3.Connection, statement: str) -> None:
+    """Executes a statement that needs the lock for writing, against others that are busy, for up to BUSY_TIMEOUT.
 
-    The daemon's writer leaves gaps of well under a millisecond between two transactions. SQLite's own busy handler
-    sleeps up to 100 ms between attempts and could miss them for seconds.
+    SQLite's own busy handler sleeps up to 100 ms between two attempts, but the daemon's writer leaves gaps of well
+    under a millisecond; and it is not asked at all when two processes switch a new file to WAL.
     """
     deadline = time.monotonic() + BUSY_TIMEOUT
     connection.execute("PRAGMA busy_timeout = 0")
     try:
         while True:
             try:
-                connection.execute("BEGIN IMMEDIATE")
+                connection.execute(statement)
             except sqlite3.OperationalError as error:
-                if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
                     raise
                 time.sleep(BUSY_PAUSE)
             else:

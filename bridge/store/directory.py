@@ -1,11 +1,13 @@
 """Devices and tokens as the daemon asks for them: on every request, so they are answered from memory."""
 
+import contextlib
 import logging
 import sqlite3
 from collections.abc import Callable
 
 from bridge.model.clock import Clock
 from bridge.model.device import Device
+from bridge.model.errors import StoreUnavailable
 from bridge.model.principal import Principal
 from bridge.store.cache import Cache
 from bridge.store.changes import Change, Changes
@@ -23,7 +25,7 @@ class Directory(Devices, Tokens):
         self._changes = changes
         self._watchers: list[Callable[[int], None]] = []
         self._devices: Cache[tuple[str | None, str], Device] = Cache()
-        self._called: Cache[str, list[Device]] = Cache()
+        self._called: Cache[str, tuple[Device, ...]] = Cache()
         self._principals: Cache[bytes, Principal] = Cache()
 
     def on_device_change(self, callback: Callable[[int], None]) -> None:
@@ -47,10 +49,10 @@ class Directory(Devices, Tokens):
     def devices_called(self, device_id: str) -> list[Device]:
         found = self._called.get(device_id)
         if found is None:
-            found = super().devices_called(device_id)
+            found = tuple(super().devices_called(device_id))
             if found:
                 self._called.remember(device_id, found)
-        return found
+        return list(found)
 
     def principal(self, token: str) -> Principal | None:
         known = digest(token)
@@ -60,7 +62,8 @@ class Directory(Devices, Tokens):
         return found
 
     def _written(self) -> None:
-        self.look()
+        with contextlib.suppress(StoreUnavailable):  # the change is made, and the next look will find it
+            self.look()
 
     def _forget(self, change: Change) -> None:
         if change.kind == "token":

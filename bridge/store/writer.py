@@ -21,8 +21,8 @@ before) the transaction is rolled back and the same batch is run again one write
 transaction, each with a result of its own. Duplicates are rare and cost twice; everything else is cheap.
 
 Errors. A write that breaks a constraint, or that SQLite cannot take (an integer of 70 bits), fails alone. Any other
-error of the database (disk full, I/O) rolls the batch back. Its adds are refused with StoreUnavailable, and what is left
-gets another chance: on a full disk the end of a delivery needs no room, and must not be lost for the sake of a new
+error of the database (disk full, I/O) rolls the batch back. Its adds are refused with StoreUnavailable, and what is
+left gets another chance: on a full disk the end of a delivery needs no room, and must not be lost for the sake of a new
 message. If that fails as well, everybody gets StoreUnavailable. The thread lives on and tries the next batch from the
 start. Every write gets exactly one result, and results reach the loop in the order of the writes, one wake-up a batch.
 """

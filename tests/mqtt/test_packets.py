@@ -4,23 +4,22 @@ from collections import Counter
 from collections.abc import Iterable
 
 import pytest
-from _pytest.mark.structures import ParameterSet
 
 from bridge.mqtt import Connect, Decoder, Packet, Pingreq, Pingresp, ProtocolError, Side, Version, encode
 from tests.mqtt.packets_table import INVALID, VALID, Invalid, Valid
 
 
-def _cases(rows: Iterable[Valid | Invalid]) -> list[ParameterSet]:
-    cases = []
+def _every(rows: Iterable[Valid | Invalid]) -> pytest.MarkDecorator:
+    cases: list[tuple[Valid | Invalid, Version | None]] = []
     for row in rows:
-        versions: tuple[Version | None, ...] = row.versions or (None,)
-        cases += [pytest.param(row, version, id=f"{row.name} {version and version.name}") for version in versions]
-    return cases
+        cases += [(row, version) for version in row.versions] or [(row, None)]
+    ids = [f"{row.name} {version.name if version else 'first'}" for row, version in cases]
+    return pytest.mark.parametrize(("row", "version"), cases, ids=ids)
 
 
-every_valid = pytest.mark.parametrize(("row", "version"), _cases(VALID))
-every_invalid = pytest.mark.parametrize(("row", "version"), _cases(INVALID))
-every_later_invalid = pytest.mark.parametrize(("row", "version"), _cases(row for row in INVALID if row.versions))
+every_valid = _every(VALID)
+every_invalid = _every(INVALID)
+every_later_invalid = _every(row for row in INVALID if row.versions)
 
 
 def _decoder(row: Valid, version: Version) -> Decoder:
@@ -38,7 +37,7 @@ def _behind(side: Side) -> tuple[bytes, Packet]:
 
 
 def test_names_are_unique() -> None:
-    names = Counter(row.name for row in (*VALID, *INVALID))
+    names = Counter([row.name for row in VALID] + [row.name for row in INVALID])
     assert [name for name, count in names.items() if count > 1] == []
 
 

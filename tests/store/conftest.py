@@ -6,6 +6,8 @@ import pytest
 from bridge.store import Store
 from tests.store.clock import HandClock
 
+pytest.register_assert_rewrite("tests.store.contract")
+
 
 @pytest.fixture
 def clock() -> HandClock:

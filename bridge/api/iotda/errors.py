@@ -1,6 +1,6 @@
 """The error table of the dialect: what went wrong → status, code and text.
 
-The vendor's codes where it has one. Ours: 000404, 000405, 000503, 014018, 014113 to 014115, 014130, 014131.
+The vendor's codes where it has one. Ours: 000404, 000405, 000503, 014018, 014113 to 014116, 014130, 014131.
 """
 
 import asyncio
@@ -29,6 +29,7 @@ FAILURES: Mapping[Failure, str] = {
     Failure.REFUSED: "IOTDA.014113",
     Failure.TOO_LARGE: "IOTDA.014114",
     Failure.DISPLACED: "IOTDA.014115",
+    Failure.UNSENDABLE: "IOTDA.014116",
 }
 """The code in `error_info` of a FAILED message."""
 
