@@ -1,0 +1,122 @@
+"""`device …` works on the database file, whether a daemon runs or not."""
+
+import json
+import stat
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from bridge.cli import database
+from bridge.cli.database import opened
+from tests.cli.conftest import Call
+
+Ok = Callable[..., str]
+
+
+def test_add_makes_the_folder_and_prints_only_the_secret(ok: Ok, data_dir: Path) -> None:
+    secret = ok("device", "add", "pump-1").removesuffix("\n")
+    assert len(secret) == 32
+    assert stat.S_IMODE(data_dir.stat().st_mode) == 0o700
+    with opened(data_dir) as admin:
+        device = admin.device("default", "pump-1")
+    assert device is not None
+    assert device.secret == secret
+
+
+def test_add_takes_the_given_secret_and_project(ok: Ok, data_dir: Path) -> None:
+    assert ok("device", "add", "pump-1", "--secret", "s3cret-s3cret", "--project", "plant") == "s3cret-s3cret\n"
+    with opened(data_dir) as admin:
+        assert admin.device("default", "pump-1") is None
+        assert admin.device("plant", "pump-1") is not None
+
+
+def test_a_folder_that_exists_keeps_its_mode(ok: Ok, data_dir: Path) -> None:
+    data_dir.mkdir(mode=0o750)
+    ok("device", "add", "pump-1")
+    assert stat.S_IMODE(data_dir.stat().st_mode) == 0o750
+
+
+def test_the_data_dir_option_wins_over_the_environment(ok: Ok, data_dir: Path, tmp_path: Path) -> None:
+    ok("device", "add", "pump-1", "--data-dir", str(tmp_path / "a" / "b"))
+    assert (tmp_path / "a" / "b" / "bridge.db").exists()
+    assert not data_dir.exists()
+
+
+def test_list_freeze_unfreeze_show_remove(ok: Ok) -> None:
+    for device_id in ("pump-1", "a-longer-name"):
+        ok("device", "add", device_id)
+    ok("device", "freeze", "pump-1")
+    head, *rows = ok("device", "list").splitlines()
+    assert head.split() == ["ID", "STATE", "CREATED"]
+    assert [row.split()[:2] for row in rows] == [["pump-1", "frozen"], ["a-longer-name", "active"]]
+    assert rows[0].index("frozen") == rows[1].index("active") == head.index("STATE")
+    ok("device", "unfreeze", "pump-1")
+    assert "state    active" in ok("device", "show", "pump-1").splitlines()
+    ok("device", "remove", "pump-1")
+    assert [device["device_id"] for device in json.loads(ok("device", "list", "--json"))] == ["a-longer-name"]
+
+
+def test_show_as_json_has_no_secret(ok: Ok) -> None:
+    ok("device", "add", "pump-1")
+    shown = json.loads(ok("device", "show", "pump-1", "--json"))
+    assert shown.pop("created_at").endswith("Z")
+    assert shown == {"project": "default", "device_id": "pump-1", "frozen": False}
+
+
+def test_list_reads_every_page(ok: Ok, data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(database, "PAGE", 2)
+    names = [f"d-{number}" for number in range(5)]
+    with opened(data_dir) as admin:
+        for name in names:
+            admin.add_device("default", name, "12345678")
+    assert [device["device_id"] for device in json.loads(ok("device", "list", "--json"))] == names
+
+
+@pytest.mark.parametrize("command", ["show", "remove", "freeze", "unfreeze"])
+def test_an_unknown_device_is_one_line_and_exit_code_1(call: Call, command: str) -> None:
+    result = call("device", command, "ghost")
+    assert (result.exit_code, result.stderr) == (1, "Error: project default has no device ghost\n")
+
+
+def test_a_device_is_added_once(call: Call) -> None:
+    call("device", "add", "pump-1")
+    result = call("device", "add", "pump-1")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr == "Error: project default has a device pump-1\n"
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        ("pump 1",),
+        ("pump-1\n",),
+        ("",),
+        ("x" * 129,),
+        ("pump-1", "--secret", ""),
+        ("pump-1", "--secret", "with space"),
+        ("pump-1", "--secret", "newline\n"),
+        ("pump-1", "--project", "a/b"),
+        ("pump-1", "--project", "*"),
+    ],
+)
+def test_what_is_not_well_formed_is_a_usage_error(call: Call, data_dir: Path, args: tuple[str, ...]) -> None:
+    result = call("device", "add", *args)
+    assert result.exit_code == 2
+    assert " is not " in result.stderr
+    assert not data_dir.exists()
+
+
+def test_a_data_dir_that_cannot_be_made(call: Call, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    result = call("device", "list", "--data-dir", str(tmp_path / "file" / "x"))
+    assert result.exit_code == 1
+    assert result.stderr == f"Error: {tmp_path / 'file'}: File exists\n"
+
+
+def test_a_database_that_is_none(call: Call, data_dir: Path) -> None:
+    data_dir.mkdir()
+    (data_dir / "bridge.db").write_bytes(b"not a database" * 100)
+    result = call("device", "list")
+    assert result.exit_code == 1
+    assert result.stderr.startswith("Error: cannot use ")

@@ -1,0 +1,223 @@
+"""`send` and `messages` against an HTTP server that plays the daemon."""
+
+import json
+import socket
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bridge.cli import api_client, send
+from tests.cli.api_server import ApiServer
+from tests.cli.conftest import Call
+
+Ok = Callable[..., str]
+ACCEPTED = {"message_id": "m-1", "result": {"status": "PENDING", "created_time": "20260101T000000Z"}}
+RECORD = {
+    "message_id": "m-1",
+    "message": {"a": "b"},
+    "properties": {"user_properties": [{"prop_key": "k", "prop_value": "v"}], "response_topic": "t"},
+    "created_time": "20260101T000000Z",
+}
+DELIVERED = RECORD | {"status": "DELIVERED"}
+FAILED = RECORD | {"status": "FAILED", "error_info": {"error_code": "IOTDA.014016", "error_msg": "not online"}}
+
+
+@pytest.fixture(autouse=True)
+def _token(data_dir: Path) -> None:
+    data_dir.mkdir()
+    (data_dir / "admin.token").write_text("t0ken\n")
+
+
+@pytest.fixture
+def url(api_server: ApiServer, monkeypatch: pytest.MonkeyPatch) -> str:
+    monkeypatch.setattr(send, "POLL", 0.001)
+    return f"--http={api_server.address}"
+
+
+def test_the_message_is_a_json_string(ok: Ok, api_server: ApiServer, url: str) -> None:
+    api_server.answer(ACCEPTED, status=201)
+    assert ok("send", "pump-1", 'say "hällo"\n', url) == "m-1 PENDING\n"
+    (request,) = api_server.requests
+    assert request[:3] == ("POST", "/v5/iot/default/devices/pump-1/messages", "t0ken")
+    assert request.body == {"message": 'say "hällo"\n'}
+
+
+def test_json_goes_out_as_it_was_given(ok: Ok, api_server: ApiServer, url: str) -> None:
+    api_server.answer(ACCEPTED)
+    ok("send", "pump-1", '{"n": 1.50,  "big": 1e400}', "--json", "--name", "x", url)
+    assert api_server.requests[0].text == '{"message": {"n": 1.50,  "big": 1e400}, "name": "x"}'
+
+
+def test_stdin(ok: Ok, api_server: ApiServer, url: str) -> None:
+    api_server.answer(ACCEPTED)
+    ok("send", "pump-1", "-", url, stdin="from a pipe")
+    assert api_server.requests[0].body == {"message": "from a pipe"}
+
+
+def test_every_option_has_its_field(ok: Ok, api_server: ApiServer, url: str) -> None:
+    api_server.answer(ACCEPTED)
+    options = ["--topic", "a/b", "--ttl", "0", "--name", "n", "--encoding", "base64", "--payload-format", "raw"]
+    options += ["--message-id", "m", "--correlation-data", "c", "--response-topic", "r", "--project", "plant"]
+    options += ["--property", "k=1", "--property", "k=a=b", "--property", "e="]
+    ok("send", "pump-1", "aGk=", url, *options)
+    (request,) = api_server.requests
+    assert request.path == "/v5/iot/plant/devices/pump-1/messages"
+    assert request.body == {
+        "message": "aGk=",
+        "topic": "a/b",
+        "ttl": 0,
+        "name": "n",
+        "encoding": "base64",
+        "payload_format": "raw",
+        "message_id": "m",
+        "properties": {
+            "correlation_data": "c",
+            "response_topic": "r",
+            "user_properties": [
+                {"prop_key": "k", "prop_value": "1"},
+                {"prop_key": "k", "prop_value": "a=b"},
+                {"prop_key": "e", "prop_value": ""},
+            ],
+        },
+    }
+
+
+def test_a_full_topic(ok: Ok, api_server: ApiServer, url: str) -> None:
+    api_server.answer(ACCEPTED)
+    ok("send", "pump-1", "x", "--topic-full", "$oc/broadcast/x", url)
+    assert api_server.requests[0].body == {"message": "x", "topic_full_name": "$oc/broadcast/x"}
+
+
+def test_wait_asks_until_the_message_is_final(ok: Ok, api_server: ApiServer, url: str) -> None:
+    api_server.answer(ACCEPTED, RECORD | {"status": "PENDING"}, RECORD | {"status": "PENDING"}, DELIVERED)
+    assert ok("send", "pump-1", "x", "--wait", url) == "m-1 DELIVERED\n"
+    assert [request.method for request in api_server.requests] == ["POST", "GET", "GET", "GET"]
+    assert api_server.requests[-1].path == "/v5/iot/default/devices/pump-1/messages/m-1"
+
+
+def test_wait_fails_when_the_message_did(call: Call, api_server: ApiServer, url: str) -> None:
+    api_server.answer(ACCEPTED, FAILED)
+    result = call("send", "pump-1", "x", "--wait", url)
+    assert (result.exit_code, result.stdout) == (1, "m-1 FAILED: not online (IOTDA.014016)\n")
+
+
+@pytest.mark.parametrize(
+    ("args", "problem"),
+    [
+        (("{", "--json"), "it is not JSON"),
+        (("3", "--json"), "it must be a JSON object or string"),
+        (("[]", "--json"), "it must be a JSON object or string"),
+        (("x", "--property", "novalue"), "'novalue' is not NAME=VALUE"),
+        (("x", "--property", "=value"), "'=value' is not NAME=VALUE"),
+        (("x", "--ttl", "soon"), "soon"),
+        (("x", "--encoding", "rot13"), "rot13"),
+    ],
+)
+def test_what_is_not_well_formed_is_a_usage_error(call: Call, args: tuple[str, ...], problem: str) -> None:
+    result = call("send", "pump-1", *args)
+    assert result.exit_code == 2
+    assert problem in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("status", "answer", "text"),
+    [
+        (404, {"error_code": "IOTDA.014000", "error_msg": "No such device."}, "No such device. (IOTDA.014000)"),
+        (502, "<html>", "unexpected answer, HTTP 502: is this device-bridge?"),
+        (404, {"detail": "x"}, "unexpected answer, HTTP 404: is this device-bridge?"),
+        (200, "[]", "unexpected answer, not a JSON object: is this device-bridge?"),
+    ],
+)
+def test_a_refusal_is_one_line(
+    call: Call, api_server: ApiServer, url: str, status: int, answer: Any, text: str
+) -> None:
+    api_server.answer(answer, status=status)
+    result = call("send", "pump-1", "x", url)
+    assert (result.exit_code, result.stderr) == (1, f"Error: {text}\n")
+
+
+def test_no_daemon(call: Call) -> None:
+    result = call("send", "pump-1", "x", "--http", "127.0.0.1:1")
+    assert (result.exit_code, result.stderr) == (
+        1,
+        "Error: the daemon at http://127.0.0.1:1 cannot be reached: Connection refused\n",
+    )
+
+
+def test_a_daemon_that_does_not_answer(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(api_client, "TIMEOUT", 0.05)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        result = call("send", "pump-1", "x", "--http", url)
+    assert (result.exit_code, result.stderr) == (1, f"Error: the daemon at {url} did not answer within 0.05 s\n")
+
+
+@pytest.mark.parametrize("url", ["ftp://x", "http://", "x:y"])
+def test_an_address_that_is_none(call: Call, url: str) -> None:
+    result = call("send", "pump-1", "x", "--http", url)
+    assert result.exit_code == 1
+    assert len(result.stderr.splitlines()) == 1
+
+
+def test_the_running_daemon_is_found(ok: Ok, api_server: ApiServer, data_dir: Path) -> None:
+    api_server.answer(ACCEPTED)
+    (data_dir / "addresses.json").write_text(json.dumps({"http": api_server.address, "mqtt": "127.0.0.1:1"}))
+    assert ok("send", "pump-1", "x") == "m-1 PENDING\n"
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"http": 3}', '{"http": "x"}'])
+def test_a_broken_address_file_is_none(call: Call, data_dir: Path, text: str) -> None:
+    (data_dir / "addresses.json").write_text(text)
+    result = call("send", "pump-1", "x", "--token", "x")
+    assert result.exit_code == 1
+    assert "http://127.0.0.1:8080" in result.stderr
+
+
+def test_where_the_token_comes_from(
+    ok: Ok, call: Call, api_server: ApiServer, url: str, data_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    api_server.answer(ACCEPTED)
+    ok("send", "pump-1", "x", url)
+    monkeypatch.setenv("DEVICE_BRIDGE_TOKEN", "environment")
+    ok("send", "pump-1", "x", url)
+    ok("send", "pump-1", "x", url, "--token", "option")
+    assert [request.token for request in api_server.requests] == ["t0ken", "environment", "option"]
+    monkeypatch.delenv("DEVICE_BRIDGE_TOKEN")
+    (data_dir / "admin.token").unlink()
+    result = call("send", "pump-1", "x", url)
+    assert result.exit_code == 1
+    assert result.stderr.startswith("Error: no token: give --token or DEVICE_BRIDGE_TOKEN")
+
+
+def test_messages_list(ok: Ok, api_server: ApiServer, url: str) -> None:
+    long = RECORD | {"status": "PENDING", "message": "x" * 100, "message_id": "m-2"}
+    api_server.answer({"device_id": "pump-1", "messages": [long, DELIVERED]})
+    listed = ok("messages", "list", "pump-1", "--status", "PENDING", "--limit", "7", url).splitlines()
+    assert [line.split()[:2] for line in listed] == [["ID", "STATE"], ["m-2", "PENDING"], ["m-1", "DELIVERED"]]
+    assert listed[1].endswith("  " + "x" * 39 + "…")
+    assert listed[2].endswith('  {"a": "b"}')
+    assert api_server.requests[0].path.endswith("/pump-1/messages?status=PENDING&limit=7")
+
+
+def test_messages_as_json_are_what_the_daemon_wrote(ok: Ok, api_server: ApiServer, url: str) -> None:
+    text = '{"device_id":"pump-1",  "messages":[{"message":1.50}]}'
+    api_server.answer(text)
+    assert ok("messages", "list", "pump-1", "--json", url) == text + "\n"
+    assert ok("messages", "show", "pump-1", "m-1", "--json", url) == text + "\n"
+
+
+def test_messages_show(ok: Ok, api_server: ApiServer, url: str) -> None:
+    api_server.answer(FAILED)
+    shown = dict(line.split(maxsplit=1) for line in ok("messages", "show", "pump-1", "m-1", url).splitlines())
+    assert shown == {
+        "message_id": "m-1",
+        "message": '{"a": "b"}',
+        "properties.user_properties": '[{"prop_key": "k", "prop_value": "v"}]',
+        "properties.response_topic": "t",
+        "created_time": "20260101T000000Z",
+        "status": "FAILED",
+        "error_info.error_code": "IOTDA.014016",
+        "error_info.error_msg": "not online",
+    }
