@@ -10,7 +10,7 @@ from pathlib import Path
 from sqlite_utils import Database
 
 from bridge.model.errors import StoreUnavailable
-from bridge.store.schema import MIGRATIONS
+from bridge.store.schema import MIGRATIONS, NAMES
 
 BUSY_TIMEOUT = 5.0
 """Seconds to wait for another process that is writing."""
@@ -59,7 +59,11 @@ def create_private(path: Path | str) -> None:
 
 
 def migrate(connection: sqlite3.Connection) -> None:
+    """Raises StoreUnavailable when a newer version of the daemon has written the file."""
     database = Database(connection, recursive_triggers=False, execute_plugins=False)
+    unknown = {migration.name for migration in MIGRATIONS.applied(database)} - NAMES
+    if unknown:
+        raise StoreUnavailable(f"a newer version has written it ({', '.join(sorted(unknown))})")
     if MIGRATIONS.pending(database):
         with transaction(connection):  # whoever comes second finds them applied
             MIGRATIONS.apply(database)
@@ -87,6 +91,17 @@ def transaction(connection: sqlite3.Connection) -> Iterator[None]:
         finally:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
+
+
+@contextlib.contextmanager
+def unreferenced(connection: sqlite3.Connection) -> Iterator[None]:
+    """For a transaction that removes a row together with all that refers to it: SQLite would scan whole tables to find
+    that nothing is left. Others' foreign keys keep watching."""
+    connection.execute("PRAGMA foreign_keys = OFF")
+    try:
+        yield
+    finally:
+        connection.execute("PRAGMA foreign_keys = ON")
 
 
 def insist(connection: sqlite3.Connection, statement: str) -> None:

@@ -5,7 +5,7 @@ from bridge.model.errors import DuplicateDevice, UnknownDevice
 from bridge.store import statements
 from bridge.store.administration import Administration
 from bridge.store.blocks import blocks
-from bridge.store.connection import refusing, transaction
+from bridge.store.connection import refusing, transaction, unreferenced
 from bridge.store.rows import read_device
 
 ADD = "INSERT INTO device (project, device_id, secret, created_at) VALUES (?, ?, ?, ?)"
@@ -40,7 +40,7 @@ class Devices(Administration):
         for block in pieces:
             with transaction(self._connection):
                 self._connection.execute(statements.REMOVE_BLOCK, (block, key))
-        with transaction(self._connection):
+        with unreferenced(self._connection), transaction(self._connection):
             for block in list(blocks(self._connection, key, newest=self._last_seq(), oldest=stored)):
                 self._connection.execute(statements.REMOVE_BLOCK, (block, key))
             self._connection.execute(REMOVE, (key,))

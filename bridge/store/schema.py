@@ -82,10 +82,14 @@ def changes(database: Database) -> None:
         CREATE TABLE change (
             seq INTEGER PRIMARY KEY AUTOINCREMENT,
             at INTEGER NOT NULL,
-            kind TEXT NOT NULL CHECK (kind IN ('device', 'token')),
+            kind TEXT NOT NULL,
             device INTEGER,
             project TEXT,
             name TEXT NOT NULL
         );
         CREATE INDEX change_at ON change (at);
     """)
+
+
+NAMES = {devices.__name__, messages.__name__, tokens.__name__, changes.__name__}
+"""Every migration this version knows."""

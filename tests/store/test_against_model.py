@@ -5,7 +5,7 @@ import dataclasses
 from collections.abc import Callable
 from typing import Any
 
-from hypothesis import settings
+from hypothesis import assume, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
@@ -29,6 +29,7 @@ class StoreMachine(RuleBasedStateMachine):
         self.store = Store.open(":memory:", clock=HandClock(), loop=self.loop)
         self.devices = [self.store.add_device("home", f"d{number}", "12345678").key for number in range(DEVICES)]
         self.model: dict[int, Message] = {}
+        self.last_seq = 0
         self.expected: list[Any] = []
         self.told: list[Any] = []
 
@@ -49,11 +50,13 @@ class StoreMachine(RuleBasedStateMachine):
             (other.device, other.draft.message_id) == (message.device, message_id) for other in self.model.values()
         )
         self.store.add(message, self.tell(DuplicateMessage if taken else None))
+        self.last_seq = message.seq
         if not taken:
             self.model[message.seq] = dataclasses.replace(message)
 
     @rule(seq=SEQS, outcome=OUTCOMES)
     def finish(self, seq: int, outcome: Outcome) -> None:
+        assume(seq <= self.last_seq)  # nobody knows a seq before its add
         message = self.model.get(seq)
         moves = message is not None and message.outcome is None
         if message and moves:

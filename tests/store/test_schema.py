@@ -63,3 +63,12 @@ def test_many_may_open_a_new_file_at_once(path: Path) -> None:
     assert [child.returncode for child in children] == [0] * 4
     with Admin.open(path, lambda: 1) as admin:
         assert len(admin.devices("home")) == 4
+
+
+def test_a_file_of_a_newer_version_is_refused(path: Path, clock: HandClock) -> None:
+    Admin.open(path, clock).close()
+    newer = Database(path)
+    newer.table("_sqlite_migrations").insert({"migration_set": "bridge", "name": "teleport", "applied_at": "2099"})
+    newer.close()
+    with pytest.raises(StoreUnavailable, match="newer version"):
+        Admin.open(path, clock)
