@@ -30,7 +30,7 @@ class DataDir:
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            self.release()
+            os.close(self._lock)
             raise OSError(f"another daemon is running on {self.path}") from None
 
     def release(self) -> None:

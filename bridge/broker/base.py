@@ -53,10 +53,12 @@ class Downlinks(Protocol):
 
 
 class DownlinkListener(Protocol):
-    """Delivery as a broker sees it. Called from the packet path: returns at once, never raises."""
+    """Delivery as a broker sees it. Called from the packet path: returns at once."""
 
     def connected(self, device: int) -> None:
-        """The device has a new connection. Whatever was sent to it and is not acknowledged needs sending again."""
+        """The device has a new connection. Whatever was sent to it and is not acknowledged needs sending again.
+
+        Raises StoreUnavailable: then the connection is of no use, and the broker ends it. The others never raise."""
 
     def disconnected(self, device: int) -> None: ...
 

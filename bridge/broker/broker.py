@@ -5,13 +5,14 @@ from bridge.broker.hub import Hub
 from bridge.broker.plugins import Plugins
 from bridge.broker.settings import MqttSettings
 from bridge.model.clock import Clock
+from bridge.model.errors import BadSettings
 
 
 class MqttBroker:
     """`hub` hands messages down to devices; `listen` names who hears of their acknowledgements."""
 
     def __init__(self, settings: MqttSettings, directory: Directory, clock: Clock) -> None:
-        """Raises `ValueError` with a sentence when amqtt does not accept the configured plug-ins."""
+        """Raises BadSettings when amqtt does not accept the configured plug-ins."""
         from amqtt.errors import BrokerError, PluginError, PluginLoadError
 
         from bridge.broker.shell import Shell
@@ -21,7 +22,7 @@ class MqttBroker:
         try:
             self._shell = Shell(settings, self.hub, plugins)
         except (BrokerError, PluginError, PluginLoadError) as error:
-            raise ValueError(f"mqtt.plugins: {error or error.__cause__}") from error
+            raise BadSettings(f"mqtt.plugins: {error or error.__cause__}") from error
         self._bind = settings.bind
 
     def listen(self, listener: DownlinkListener) -> None:

@@ -9,6 +9,7 @@ from bridge.broker.login import Login, Refused
 from bridge.broker.session import Line, Session
 from bridge.broker.sessions import Sessions
 from bridge.broker.settings import MqttSettings
+from bridge.model.errors import BridgeError
 from bridge.mqtt import Connack, Connect, Properties, ReasonCode, Version
 
 _log = logging.getLogger(__name__)
@@ -33,6 +34,8 @@ class Handshake:
             self._finish(line, connect, identity)
         except Refused as refusal:
             line.refuse(refusal.reason_code, str(refusal), client=connect.client_id)
+        except BridgeError as error:
+            line.refuse(ReasonCode.SERVER_UNAVAILABLE, str(error), client=connect.client_id)
 
     def _ask_plugins(self, line: Line, connect: Connect) -> None:
         line.hold()
@@ -48,6 +51,8 @@ class Handshake:
             self._finish(line, connect, identity)
         except Refused as refusal:
             line.refuse(refusal.reason_code, str(refusal), client=connect.client_id)
+        except BridgeError as error:
+            line.refuse(ReasonCode.SERVER_UNAVAILABLE, str(error), client=connect.client_id)
         except Exception:  # a plug-in is foreign code: its failure refuses one client and is logged, nothing else
             _log.exception("authentication plug-in failed", extra={"peer": line.peer})
             line.refuse(ReasonCode.SERVER_UNAVAILABLE, "authentication plug-in failed", client=connect.client_id)

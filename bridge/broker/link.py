@@ -14,6 +14,7 @@ from bridge.mqtt import (
     Connect,
     Disconnect,
     Packet,
+    PacketType,
     Pingreq,
     Pingresp,
     ProtocolError,
@@ -29,6 +30,7 @@ from bridge.mqtt import (
     Unsuback,
     Unsubscribe,
     Version,
+    is_allowed,
     return_code,
     split_shared,
 )
@@ -41,11 +43,12 @@ _KEEP_ALIVE_FACTOR = 1.5
 class Link(Wire):
     """`session` is None until a CONNECT is accepted, and again when the session is taken away from this connection."""
 
-    __slots__ = ("_held", "_hub", "_look", "_patience", "_sent", "max_packet_size", "session")
+    __slots__ = ("_held", "_hub", "_look", "_opened", "_patience", "_sent", "max_packet_size", "session")
 
     def __init__(self, hub: Hub) -> None:
         super().__init__(hub.wheel, hub.outbox, hub.settings.max_packet_size)
         self._hub = hub
+        self._opened = hub.wheel.now
         self._patience = 0
         self._look = 0
         self._held: list[Packet] | None = None
@@ -96,7 +99,8 @@ class Link(Wire):
             return super().due(now)
         if not self._patience or self._look > now:
             return 0
-        self._look = self.seen + self._patience
+        since = self._opened if self.session is None else self.seen  # a CONNECT may not trickle in
+        self._look = since + self._patience
         if now < self._look:
             return self._look
         if self.session is None:
@@ -156,7 +160,8 @@ class Link(Wire):
     def end(self, reason: ReasonCode) -> None:
         """Close, and say why where the version can [MQTT-4.13.1-1]."""
         if self.session is not None and self.version is Version.V5:
-            self.send(Disconnect(reason))
+            sayable = is_allowed(reason, PacketType.DISCONNECT)
+            self.send(Disconnect(reason if sayable else _IN_OTHER_WORDS.get(reason, ReasonCode.PROTOCOL_ERROR)))
         self.hang_up()
         if self.session is not None:
             self._hub.sessions.detach(self, normal=False)
@@ -286,6 +291,9 @@ class Link(Wire):
         self.hang_up()
         self._hub.sessions.detach(self, normal=packet.reason_code != ReasonCode.DISCONNECT_WITH_WILL)
 
+
+_IN_OTHER_WORDS = {ReasonCode.SERVER_UNAVAILABLE: ReasonCode.SERVER_BUSY}
+"""What DISCONNECT says instead of a reason that only CONNACK has."""
 
 _NO_RETURN_CODE = frozenset(
     (ReasonCode.MALFORMED_PACKET, ReasonCode.PROTOCOL_ERROR, ReasonCode.PACKET_TOO_LARGE, ReasonCode.KEEP_ALIVE_TIMEOUT)

@@ -35,6 +35,8 @@ from bridge.model.message import AcknowledgedBy, Draft, Failure, Message, Outcom
 
 _log = logging.getLogger(__name__)
 _MINUTE = 60_000
+_RETRY = 1.0
+"""Seconds."""
 
 
 class Delivery:
@@ -53,9 +55,7 @@ class Delivery:
 
     def start(self) -> None:
         """To be called before the first device connects."""
-        detail = "the daemon stopped before the device acknowledged it"
-        left = Outcome(Status.FAILED, self._clock(), None, Failure.OFFLINE, detail)
-        self._store.fail_uncached(left, _log_uncached)
+        self._end_uncached()
         self._expiry.start()
 
     def stop(self) -> None:
@@ -249,6 +249,19 @@ class Delivery:
             outbox.pending -= 1
         removed.set_result(None)
 
+    def _end_uncached(self) -> None:
+        """Messages with ttl 0 ended with the connections of the daemon's last run."""
+        detail = "the daemon stopped before the device acknowledged it"
+        left = Outcome(Status.FAILED, self._clock(), None, Failure.OFFLINE, detail)
+        self._store.fail_uncached(left, self._uncached_ended)
+
+    def _uncached_ended(self, count: int | BridgeError) -> None:
+        if isinstance(count, BridgeError):
+            _log.error("messages with ttl 0 not ended yet", extra={"error": str(count)})
+            asyncio.get_running_loop().call_later(_RETRY, self._end_uncached)
+        elif count:
+            _log.warning("messages with ttl 0 ended with the last run of the daemon", extra={"count": count})
+
     # A device's queue
 
     def _drain_page(self, outbox: Outbox) -> bool:
@@ -297,8 +310,3 @@ class Delivery:
             pending = self._store.count_pending(device.key, at_most=self._settings.max_pending_per_device)
             outbox = self._outboxes[device.key] = Outbox(device, pending)
         return outbox
-
-
-def _log_uncached(count: int | BridgeError) -> None:
-    if count:
-        _log.warning("messages with ttl 0 ended with the last run of the daemon", extra={"count": count})

@@ -17,7 +17,7 @@ _PAGE = 500
 
 class Expiry:
     """`end(seq, device, expires_at)` is called for each PENDING message that is due; it may be called again until the
-    end is committed."""
+    end is committed. It may raise StoreUnavailable."""
 
     def __init__(self, store: MessageStore, clock: Clock, end: Callable[[int, int, int], None]) -> None:
         self._store = store
@@ -37,11 +37,10 @@ class Expiry:
         delay = _EVERY
         try:
             due = self._store.due(self._clock(), _PAGE)
-        except StoreUnavailable as error:
-            _log.error("expiry cannot be read", extra={"error": str(error)})
-        else:
             for seq, device, expires_at in due:
                 self._end(seq, device, expires_at)
             if len(due) == _PAGE:
                 delay = _NEXT_PAGE
+        except StoreUnavailable as error:
+            _log.error("expiry cannot be read", extra={"error": str(error)})
         self._timer = asyncio.get_running_loop().call_later(delay, self.sweep)

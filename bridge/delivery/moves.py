@@ -71,8 +71,7 @@ class Moves:
                 )
                 asyncio.get_running_loop().call_later(_RETRY, self._write, seq, outcome, told)
                 return
-            if self._decided.get(seq) is outcome:
-                del self._decided[seq]
+            del self._decided[seq]
             if result and outcome.status is not Status.DELIVERED:
                 told(seq, outcome)
 

@@ -8,6 +8,7 @@ BridgeError
 ├── UnknownToken           no access token of that name
 ├── DuplicateToken         the project already has an access token of that name
 ├── QueueFull              the device has as many PENDING messages as the configuration allows
+├── BadSettings            the configuration asks for something that cannot work
 └── StoreUnavailable       the disk or the database refuses; nothing was accepted
 """
 
@@ -45,4 +46,8 @@ class QueueFull(BridgeError):
 
 
 class StoreUnavailable(BridgeError):
+    pass
+
+
+class BadSettings(BridgeError):
     pass

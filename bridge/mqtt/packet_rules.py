@@ -65,11 +65,15 @@ REASON_CODES: Final[dict[PacketType, tuple[frozenset[int], str]]] = {
 """Packet type → what it may carry in MQTT 5, and the clause that says so."""
 
 
+def is_allowed(code: int, kind: PacketType) -> bool:
+    """Whether MQTT 5 lets a packet of this type carry the reason code."""
+    return code in REASON_CODES[kind][0]
+
+
 def check_reason(code: int, kind: PacketType) -> int:
     """Return `code` if MQTT 5 lets a packet of this type carry it, else raise ProtocolError."""
-    allowed, clause = REASON_CODES[kind]
-    if code not in allowed:
-        raise violation(f"{kind.name} has no reason code {code}", clause)
+    if not is_allowed(code, kind):
+        raise violation(f"{kind.name} has no reason code {code}", REASON_CODES[kind][1])
     return code
 
 
