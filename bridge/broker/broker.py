@@ -22,7 +22,7 @@ class MqttBroker:
         try:
             self._shell = Shell(settings, self.hub, plugins)
         except (BrokerError, PluginError, PluginLoadError) as error:
-            raise BadSettings(f"mqtt.plugins: {error or error.__cause__}") from error
+            raise BadSettings(f"mqtt.plugins: {_why(error)}") from error
         self._bind = settings.bind
 
     def listen(self, listener: DownlinkListener) -> None:
@@ -53,3 +53,8 @@ class MqttBroker:
         self.hub.shut_down()
         await self._shell.shutdown()
         self.hub.wheel.stop()
+
+
+def _why(error: Exception) -> str:
+    """amqtt puts the reason into the cause, and sometimes nowhere else."""
+    return ": ".join(str(each) for each in (error, error.__cause__) if each is not None and str(each))

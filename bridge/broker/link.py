@@ -289,7 +289,7 @@ class Link(Wire):
                 return
             session.expiry = min(expiry, self._hub.settings.max_session_expiry)
         self.hang_up()
-        self._hub.sessions.detach(self, normal=packet.reason_code != ReasonCode.DISCONNECT_WITH_WILL)
+        self._hub.sessions.detach(self, normal=packet.reason_code == ReasonCode.SUCCESS)
 
 
 _IN_OTHER_WORDS = {ReasonCode.SERVER_UNAVAILABLE: ReasonCode.SERVER_BUSY}

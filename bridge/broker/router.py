@@ -113,6 +113,8 @@ class Router:
         if session.starved and len(session.flights) <= session.window // 2 and session.identity.device is not None:
             session.starved = False
             self.listener.writable(session.identity.device.key)
+            if session.queue:  # what the backlog leaves
+                self._loop.call_soon(self.refill, session)
 
     def _resend(self, line: Line, session: Session) -> None:
         """What an earlier connection left open, in the order of the first sending [MQTT-4.4.0-1] [MQTT-4.6.0-1]."""

@@ -96,7 +96,7 @@ class Sessions:
             self._discard(session, away=False)
             return
         delay = will.properties.get("will_delay_interval", 0) if will is not None else 0
-        session.will_tick = self._wheel.after(delay)
+        session.will_tick = self._wheel.after(min(delay, session.expiry))  # [MQTT5 3.1.3.2.2] whichever comes first
         session.expiry_tick = self._wheel.after(session.expiry)
         if will is not None and not delay:
             self._router.send_will(session)

@@ -1,0 +1,113 @@
+"""Daemons for the tests, and their logs with the tests that fail."""
+
+from collections.abc import Callable, Generator, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bridge.mqtt import Version
+from tests.acceptance.account import Account
+from tests.acceptance.clock import SharedClock
+from tests.acceptance.daemon import Daemon
+from tests.acceptance.device import Device, Login
+
+ACK_WAIT = 0.1
+"""Seconds a POST waits for a device that does not acknowledge; short, because many here do not."""
+LOG_SHOWN = 2500
+
+NewDaemon = Callable[..., Daemon]
+Operator = Callable[..., Device]
+
+
+@pytest.fixture(params=[Version.V31, Version.V311, Version.V5], ids=["mqtt3.1", "mqtt3.1.1", "mqtt5"])
+def version(request: pytest.FixtureRequest) -> Version:
+    found: Version = request.param
+    return found
+
+
+@pytest.fixture(params=[0, 1, 2], ids=["qos0", "qos1", "qos2"])
+def qos(request: pytest.FixtureRequest) -> int:
+    found: int = request.param
+    return found
+
+
+@pytest.fixture(scope="session")
+def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
+    """The daemon that most tests share; each has devices of its own."""
+    shared = Daemon(tmp_path_factory.mktemp("shared"), {"delivery.ack_wait": ACK_WAIT})
+    try:
+        shared.start()
+        yield shared
+    finally:
+        shared.close()
+
+
+@pytest.fixture
+def new_daemon(tmp_path: Path) -> Iterator[NewDaemon]:
+    """A daemon for one test alone, started; with the arguments of `Daemon`."""
+    with ExitStack() as stack:
+
+        def start(settings: dict[str, object] | None = None, **options: Any) -> Daemon:
+            folder = tmp_path / f"daemon-{len(list(tmp_path.iterdir()))}"
+            folder.mkdir()
+            own = Daemon(folder, {"delivery.ack_wait": ACK_WAIT, **(settings or {})}, **options)
+            stack.callback(own.close)
+            own.start()
+            return own
+
+        yield start
+
+
+@pytest.fixture
+def closing(new_daemon: NewDaemon) -> Iterator[ExitStack]:
+    """What a test opened is closed after it, and before daemons of its own end."""
+    with ExitStack() as stack:
+        yield stack
+
+
+@pytest.fixture
+def pump(daemon: Daemon, closing: ExitStack) -> Account:
+    """A device of the shared daemon."""
+    return Account(daemon, closing)
+
+
+@pytest.fixture
+def other(daemon: Daemon, closing: ExitStack) -> Account:
+    """Another device of the shared daemon."""
+    return Account(daemon, closing)
+
+
+@pytest.fixture
+def operator(daemon: Daemon, closing: ExitStack) -> Operator:
+    """Connects as an admin: the project as user name, the admin's token as password."""
+
+    def connect(version: Version = Version.V5, **options: Any) -> Device:
+        device = Device(daemon.mqtt, Login("default", daemon.token, "operator"), version, **options)
+        closing.callback(device.close)
+        return device.connect()
+
+    return connect
+
+
+@pytest.fixture
+def clock(tmp_path: Path) -> Iterator[SharedClock]:
+    """Moves the time of `clocked`."""
+    with SharedClock(tmp_path / "clock") as shared:
+        yield shared
+
+
+@pytest.fixture
+def clocked(new_daemon: NewDaemon, clock: SharedClock) -> Daemon:
+    program = ("-m", "tests.acceptance.clocked_daemon", str(clock.file))
+    return new_daemon(program=program, clock=clock)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    if report.failed:
+        for daemon in Daemon.alive.values():
+            report.sections.append((f"log of {daemon.data_dir.parent.name}", daemon.log[-LOG_SHOWN:]))
+    return report

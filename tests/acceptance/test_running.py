@@ -1,0 +1,136 @@
+"""The daemon as the admin of a machine sees it."""
+
+import http.client
+import json
+import signal
+import socket
+import stat
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from tests.acceptance.account import Account
+from tests.acceptance.conftest import NewDaemon
+from tests.acceptance.daemon import Daemon
+from tests.acceptance.waiting import eventually
+
+
+def _mode(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/readyz"])
+def test_who_watches_the_daemon_needs_no_credentials(daemon: Daemon, path: str) -> None:
+    with daemon.api("") as api:
+        answer = api.call("GET", path)
+    assert (answer.status, answer.body) == (200, {"status": "ok"})
+
+
+def test_every_answer_has_a_request_id(pump: Account) -> None:
+    answers = [pump.post(), pump.api.show(pump.id, "unknown"), pump.api.call("GET", "/healthz")]
+    ids = [answer.headers["X-Request-Id"] for answer in answers]
+    assert all(ids)
+    assert len(set(ids)) == 3
+
+
+def test_the_data_folder_is_the_owners_alone(daemon: Daemon) -> None:
+    assert _mode(daemon.data_dir) == 0o700
+    files = {file.name: _mode(file) for file in daemon.data_dir.iterdir()}
+    assert {"admin.token", "bridge.db", "addresses.json", "daemon.lock"} <= files.keys()
+    assert set(files.values()) == {0o600}
+
+
+def test_addresses_are_written_down_while_the_daemon_runs(daemon: Daemon) -> None:
+    addresses = json.loads((daemon.data_dir / "addresses.json").read_text(encoding="utf-8"))
+    assert addresses == {"http": f"127.0.0.1:{daemon.http[1]}", "mqtt": f"127.0.0.1:{daemon.mqtt[1]}"}
+
+
+def test_the_admins_token_stays_the_same(new_daemon: NewDaemon, closing: ExitStack) -> None:
+    daemon = new_daemon()
+    pump = Account(daemon, closing)
+    token = daemon.token
+    daemon.restart()
+    assert daemon.token == token
+    with daemon.api(token) as api:
+        assert api.index(pump.id).status == 200
+
+
+def test_a_second_daemon_on_the_same_folder_is_refused_in_one_line(daemon: Daemon, tmp_path: Path) -> None:
+    second = Daemon(tmp_path, data_dir=daemon.data_dir)
+    code, said = second.run()
+    assert code == 1
+    assert said.splitlines() == [f"Error: another daemon is running on {daemon.data_dir}"]
+    with daemon.api("") as api:
+        assert api.call("GET", "/readyz").status == 200
+    assert (daemon.data_dir / "addresses.json").exists()
+
+
+@pytest.mark.parametrize("listener", ["http.bind", "mqtt.bind"])
+def test_a_port_in_use_is_one_clear_line(tmp_path: Path, listener: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        code, said = Daemon(tmp_path, {listener: address}).run()
+    assert code == 1
+    (line,) = said.splitlines()
+    assert address in line
+    assert "in use" in line
+
+
+@pytest.mark.parametrize(
+    ("config", "named"),
+    [
+        ("[delivery]\nack_wait = -1\n", "delivery.ack_wait"),
+        ("[delivery]\nack_weight = 1\n", "delivery.ack_wait"),
+        ("[mqtt]\nmax_inflight = 'many'\n", "mqtt.max_inflight"),
+        ("[mqtt.plugins]\n'no.such.Plugin' = {}\n", "mqtt.plugins"),
+        ("[[[", "daemon.toml"),
+    ],
+)
+def test_a_wrong_configuration_is_refused_with_its_name(tmp_path: Path, config: str, named: str) -> None:
+    code, said = Daemon(tmp_path, config=config).run()
+    assert code == 1
+    assert named in said
+    assert "Traceback" not in said
+
+
+def test_a_daemon_that_was_killed_starts_again_on_its_folder(new_daemon: NewDaemon) -> None:
+    daemon = new_daemon()
+    daemon.kill()
+    daemon.start()
+    with daemon.api("") as api:
+        assert api.call("GET", "/readyz").status == 200
+
+
+def test_systemd_hears_from_the_daemon(tmp_path: Path) -> None:
+    daemon = Daemon(tmp_path, environment={"WATCHDOG_USEC": "200000"})
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notices:
+        notices.bind(b"\0" + str(tmp_path).encode()[-90:])
+        notices.settimeout(20)
+        try:
+            daemon.start(notices)
+            assert notices.recv(100) == b"WATCHDOG=1"
+            assert notices.recv(100) == b"WATCHDOG=1"
+            daemon.signal(signal.SIGTERM)
+            while (notice := notices.recv(100)) == b"WATCHDOG=1":
+                pass
+            assert notice == b"STOPPING=1"
+        finally:
+            daemon.close()
+
+
+def test_a_request_on_a_kept_connection_after_a_pause_is_answered(daemon: Daemon) -> None:
+    connection = http.client.HTTPConnection(*daemon.http, timeout=10)
+    try:
+        for _ in range(3):
+            connection.request("GET", "/healthz")
+            assert connection.getresponse().read()
+            assert connection.sock is not None
+    finally:
+        connection.close()
+
+
+def test_the_log_is_one_line_a_record(daemon: Daemon, pump: Account) -> None:
+    pump.connect().close()
+    eventually(lambda: f"device={pump.id}" in daemon.log)
+    assert all(line.startswith("time=") for line in daemon.log.splitlines())

@@ -1,0 +1,316 @@
+"""Any order of what applications, a device, the network and the clock can do, against a model of a few rules.
+
+The rules: a message ends once, in one state; nothing is sent after its end; the messages of a topic come in order, all of
+them in order as long as no subscription brings back earlier ones; a message is on its way once per connection; DUP stands
+where the message was sent at QoS 1 or 2 before; and nothing waits while half of the window is free.
+"""
+
+import asyncio
+import json
+import tempfile
+from collections.abc import Coroutine
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+
+from bridge.model.device import Device
+from bridge.model.errors import UnknownMessage
+from bridge.model.message import Failure, Message, Status
+from bridge.model.topics import user_topic
+from bridge.mqtt import Packet, Pingreq, Pingresp, Puback, Pubcomp, Publish, Pubrec, Pubrel, Version
+from tests.broker.client import RawClient
+from tests.broker.site import Site, mqtt
+from tests.broker.times import turn
+
+T = TypeVar("T")
+NEWS = user_topic("pump-1", "news")
+DOWN = "$oc/devices/pump-1/sys/messages/down"
+INDEX = st.integers(0, 1000)
+"""Picks one of however many there are."""
+
+
+@dataclass(eq=False)
+class Known:
+    """What the model knows of a message."""
+
+    message: Message
+    topic: str
+    uncached: bool
+    state: Status | None = Status.PENDING
+    """None: gone."""
+    sent_as: int = 0
+    """The packet identifier under which it was last sent at QoS 1 or 2."""
+
+
+@dataclass(eq=False)
+class OnItsWay:
+    known: Known
+    qos: int
+    received: bool = False
+    """QoS 2: PUBREC is sent."""
+
+
+class Queue(RuleBasedStateMachine):
+    """One device. It acknowledges when and as a rule says."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.loop = asyncio.new_event_loop()
+        self.folder = tempfile.TemporaryDirectory()
+        self.known: list[Known] = []
+        self.client: RawClient | None = None
+        self.kept = False
+        self.subscribed: dict[str, int] = {}
+        self.flights: dict[int, OnItsWay] = {}
+        self.last: dict[str, int] = {}
+        self.last_of_all = 0
+
+    def run(self, action: Coroutine[Any, Any, T]) -> T:
+        return self.loop.run_until_complete(action)
+
+    @initialize(version=st.sampled_from([Version.V311, Version.V5]), window=st.integers(1, 5), qos=st.integers(0, 2))
+    def begin(self, version: Version, window: int, qos: int) -> None:
+        self.version = version
+        self.window = window
+        self.subscribed_always = {DOWN: qos}
+        self.run(self._open(window, qos))
+
+    async def _open(self, window: int, qos: int) -> None:
+        self.site = Site(Path(self.folder.name, "bridge.db"), mqtt(max_inflight=window, downlink_qos=qos))
+        await self.site.__aenter__()
+        self.device: Device = self.site.add_device()
+
+    def teardown(self) -> None:
+        if hasattr(self, "site"):
+            self.run(self.site.stop())
+        self.loop.close()
+        self.folder.cleanup()
+
+    # What applications do
+
+    @rule(ttl=st.sampled_from([0, 5, 60]), topic=st.sampled_from([DOWN, NEWS]), count=st.integers(1, 4))
+    def submit(self, ttl: int, topic: str, count: int) -> None:
+        for message in self.run(self._submit(ttl, topic, count)):
+            known = Known(message, topic, ttl == 0)
+            self.known.append(known)
+            if known.uncached and self.client is None:
+                known.state = Status.FAILED
+
+    async def _submit(self, ttl: int, topic: str, count: int) -> list[Message]:
+        submissions = (self.site.submit(self.device, ttl=ttl, topic=topic) for _ in range(count))
+        return list(await asyncio.gather(*submissions))
+
+    @precondition(lambda self: self.known)
+    @rule(index=INDEX)
+    def cancel(self, index: int) -> None:
+        known = self.known[index % len(self.known)]
+        cancelled = self.site.delivery.cancel("default", "pump-1", known.message.draft.message_id)
+        if known.state is None:
+            with pytest.raises(UnknownMessage):
+                self.run(cancelled)
+        else:
+            self.run(cancelled)
+            known.state = None
+
+    # What the device and the network do
+
+    @rule(clean=st.booleans())
+    def connect(self, clean: bool) -> None:
+        if self.client is not None:
+            self._left()
+        if clean or not self.kept:
+            self.subscribed = {}
+            self.flights = {}
+        self.kept = not clean
+        self.last, self.last_of_all = {}, 0
+        expiry = {"session_expiry_interval": 0 if clean else 3600} if self.version is Version.V5 else {}
+        self.client = self.run(
+            self.site.log_in(self.device, self.version, clean=clean, properties=expiry)  # type: ignore[arg-type]
+        )
+
+    @precondition(lambda self: self.client is not None)
+    @rule(politely=st.booleans())
+    def disconnect(self, politely: bool) -> None:
+        assert self.client is not None
+        self.run(self.client.disconnect() if politely else self.site.log_out(self.device, self.client))
+        self.client = None
+        self._left()
+
+    def _left(self) -> None:
+        self.flights = {i: flight for i, flight in self.flights.items() if flight.received}
+        for known in self.known:
+            if known.uncached and known.state is Status.PENDING:
+                known.state = Status.FAILED
+
+    @precondition(lambda self: self.client is not None)
+    @rule(qos=st.integers(0, 2))
+    def subscribe(self, qos: int) -> None:
+        assert self.client is not None
+        self._take_in()
+        self.last_of_all = 0
+        self.subscribed[NEWS] = qos
+        assert self.run(self.client.subscribe(NEWS, qos)) == qos
+
+    @precondition(lambda self: self.client is not None)
+    @rule()
+    def unsubscribe(self) -> None:
+        assert self.client is not None
+        self._take_in()
+        self.subscribed.pop(NEWS, None)
+        self.run(self.client.unsubscribe(NEWS))
+
+    @precondition(lambda self: self.client is not None and self._unacknowledged())
+    @rule(index=INDEX, refuse=st.booleans())
+    def acknowledge(self, index: int, refuse: bool) -> None:
+        assert self.client is not None
+        packet_id, flight = self._unacknowledged()[index % len(self._unacknowledged())]
+        refuse = refuse and self.version is Version.V5
+        answer = Puback if flight.qos == 1 else Pubrec
+        self.client.send(answer(packet_id, 0x80 if refuse else 0))
+        if flight.known.state is Status.PENDING:
+            flight.known.state = Status.FAILED if refuse else Status.DELIVERED
+        flight.received = True
+        if flight.qos == 1 or refuse:
+            del self.flights[packet_id]
+
+    def _unacknowledged(self) -> list[tuple[int, OnItsWay]]:
+        return [(i, flight) for i, flight in self.flights.items() if not flight.received]
+
+    @precondition(lambda self: self.client is not None and self._received())
+    @rule(index=INDEX)
+    def complete(self, index: int) -> None:
+        assert self.client is not None
+        packet_id = self._received()[index % len(self._received())]
+        self.client.send(Pubcomp(packet_id))
+        del self.flights[packet_id]
+
+    def _received(self) -> list[int]:
+        return [i for i, flight in self.flights.items() if flight.received]
+
+    # Time
+
+    @rule(minutes=st.sampled_from([1, 5, 60]))
+    def let_pass(self, minutes: int) -> None:
+        self.site.clock.advance(minutes * 60 - 1)
+        self.run(self.site.let_pass(1))
+        for known in self.known:
+            if known.state is Status.PENDING and known.message.expires_at <= self.site.clock():
+                known.state = Status.TIMEOUT
+
+    @rule()
+    def restart(self) -> None:
+        self.run(self.site.restart())
+        self.client = None
+        self.kept = False
+        self.flights = {}
+        for known in self.known:
+            known.sent_as = 0
+            if known.uncached and known.state is Status.PENDING:
+                known.state = Status.FAILED
+
+    # What has to be true
+
+    @invariant()
+    def holds(self) -> None:
+        if not hasattr(self, "site"):
+            return
+        self._take_in()
+        for known in self.known:
+            self._check(known)
+        waiting = [known for known in self.known if self._could_be_sent(known)]
+        assert not waiting or len(self.flights) > self.window // 2, f"{waiting[0]} waits"
+        assert len(self.flights) <= self.window
+
+    def _check(self, known: Known) -> None:
+        seen = self.site.status(self.device, known.message)
+        if known.state is Status.PENDING and seen is Status.FAILED:
+            outcome = self.site.shown(self.device, known.message).outcome
+            assert outcome is not None
+            assert outcome.failure is Failure.NOT_SUBSCRIBED
+            assert known.uncached
+            assert self._granted(known) is None
+            known.state = seen
+        assert seen is known.state
+        if known.state is Status.PENDING and known.uncached:
+            assert self.client is not None
+            assert self._granted(known) is not None or len(self.flights) > self.window // 2
+
+    def _could_be_sent(self, known: Known) -> bool:
+        return (
+            self.client is not None
+            and known.state is Status.PENDING
+            and self._granted(known) is not None
+            and all(flight.known is not known for flight in self.flights.values())
+        )
+
+    def _granted(self, known: Known) -> int | None:
+        return {**self.subscribed_always, **self.subscribed}.get(known.topic)
+
+    def _take_in(self) -> None:
+        """Everything that is on its way comes."""
+        for packet in self.run(self._settle()):
+            if isinstance(packet, Pubrel):
+                assert packet.packet_id in self._received()
+            else:
+                assert isinstance(packet, Publish)
+                self._sent(packet)
+
+    async def _settle(self) -> list[Packet]:
+        packets: list[Packet] = []
+        delivery = self.site.delivery
+        new = True
+        while new or delivery._drains._scheduled or delivery._moves._decided:
+            await self.site.store.flush()
+            await turn()
+            new = self.client is not None and await self._before_pong(packets)
+        return packets
+
+    async def _before_pong(self, packets: list[Packet]) -> bool:
+        assert self.client is not None
+        before = len(packets)
+        self.client.send(Pingreq())
+        while not isinstance(packet := await self.client._next(), Pingresp):
+            assert packet is not None
+            packets.append(packet)
+        return len(packets) > before
+
+    def _sent(self, publish: Publish) -> None:
+        message_id = json.loads(publish.payload)["id"]
+        (known,) = [known for known in self.known if known.message.draft.message_id == message_id]
+        assert known.state is Status.PENDING
+        assert publish.topic == known.topic
+        assert publish.qos == self._granted(known)
+        assert all(flight.known is not known for flight in self.flights.values())
+        assert publish.dup == (publish.qos > 0 and known.sent_as > 0)
+        assert known.message.seq > self.last.get(known.topic, 0)
+        assert known.message.seq > self.last_of_all
+        self.last[known.topic] = self.last_of_all = known.message.seq
+        if not publish.qos:
+            known.state = Status.DELIVERED
+            return
+        assert publish.packet_id not in self.flights
+        if known.sent_as and known.sent_as not in self.flights:
+            assert publish.packet_id == known.sent_as
+        known.sent_as = publish.packet_id
+        self.flights[publish.packet_id] = OnItsWay(known, publish.qos)
+
+
+def test_any_order() -> None:
+    run_state_machine_as_test(  # type: ignore[no-untyped-call]
+        Queue,
+        settings=settings(
+            max_examples=60, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck)
+        ),
+    )
