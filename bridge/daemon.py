@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import logging
 import os
 import signal
@@ -25,10 +26,16 @@ _SWITCH_INTERVAL = 0.0005
 """Seconds. The store's writer gives the interpreter up around every SQL statement and has to get it back from the busy
 event loop; with CPython's default of 5 ms each commit would wait that long several times."""
 
+_GC_THRESHOLDS = (50_000, 20, 100)
+"""What a message leaves behind is freed by reference counts. Looking for cycles every 700 allocations, as CPython does
+unless told otherwise, took a fifth of a message's time."""
+
 
 def run(settings: Settings, clock: Clock = system_clock) -> None:
     """Serve until SIGTERM or SIGINT. Raises OSError or BridgeError with a sentence when the daemon cannot start."""
     sys.setswitchinterval(_SWITCH_INTERVAL)
+    gc.freeze()
+    gc.set_threshold(*_GC_THRESHOLDS)
     uvloop.run(serve(settings, clock))
 
 

@@ -6,7 +6,8 @@ base.py        what the API needs of the core
 app.py         create_app: every route, and the answers outside a dialect
 server.py      HttpServer: a listener that starts, tells its address and stops
 protocol.py    limits on the way in: size and time of a request
-request_id.py  X-Request-Id on every answer
+request_id.py  X-Request-Id
+cork.py        answers leave in one piece
 resource.py    one path as an ASGI endpoint: method → handler, exception → the dialect's answer
 access.py      who is asking, and may they
 body.py        the request body, bounded in size

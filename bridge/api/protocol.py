@@ -5,11 +5,12 @@ httptools has none of them. Kept cheap: a request that arrives in one piece cost
 
 import asyncio
 import http
-from typing import Any
+from typing import Any, cast
 
 import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from bridge.api.cork import Cork, CorkedTransport
 from bridge.api.request_id import new_request_id
 
 MAX_HEAD = 65_536
@@ -27,8 +28,9 @@ class HttpProtocol(HttpToolsProtocol):
     here is answered once every request before it has been answered, and closes the connection.
     """
 
-    def __init__(self, *args: Any, max_discard: int, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, max_discard: int, cork: Cork, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self._cork = cork
         self._max_discard = max_discard
         self._discarded = 0
         self._held = 0  # bytes read since the last head, piece of a body or end of a message
@@ -38,7 +40,7 @@ class HttpProtocol(HttpToolsProtocol):
         self._deaf = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        super().connection_made(transport)
+        super().connection_made(cast("asyncio.Transport", CorkedTransport(transport, self._cork)))
         self.timeout_keep_alive_task = self.loop.call_later(HEAD_WAIT, self.timeout_keep_alive_handler)
 
     def connection_lost(self, exc: Exception | None) -> None:

@@ -1,5 +1,6 @@
 """One path as an ASGI endpoint."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TypeAlias
 
@@ -7,7 +8,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from bridge.api.faults import WrongMethod
+from bridge.api.faults import NoSuchPath, WrongMethod
+from bridge.api.request_id import FIELD, KEY, request_id_of
 
 
 class Call(Request):
@@ -19,13 +21,14 @@ class Call(Request):
 
 
 Handler: TypeAlias = Callable[[Call], Awaitable[Response]]
-AnswerError: TypeAlias = Callable[[Scope, Exception], Response]
+AnswerError: TypeAlias = Callable[[Scope, BaseException], Response]
 
 
 class Resource:
-    """Picks the handler by method; every exception becomes the dialect's answer. HEAD is GET without the body.
+    """Picks the handler by method; every exception becomes the dialect's answer, and every answer has its X-Request-Id.
 
-    Starlette takes an object that is not a function for a plain ASGI endpoint, so no adapter stands between.
+    HEAD is GET without the body. Starlette takes an object that is not a function for a plain ASGI endpoint, so no
+    adapter stands between.
     """
 
     def __init__(self, answer_error: AnswerError, handlers: Mapping[str, Handler]) -> None:
@@ -37,14 +40,29 @@ class Resource:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         call = Call(scope, receive)
+        request_id = scope[KEY] = request_id_of(call.fields)
         try:
-            handler = self._handlers.get(scope["method"])
-            if handler is None:
-                raise WrongMethod(self._allow)
-            response = await handler(call)
-        except Exception as error:
+            response = await self._handler(scope["method"])(call)
+        except (Exception, asyncio.CancelledError) as error:  # cancelled: the daemon stops in the middle of the request
             response = self._answer_error(scope, error)
             if getattr(error, "hang_up", False) or b"expect" in call.fields:
                 # A client that waits for "100 Continue" may or may not send the body now: what follows is not clear.
                 response.headers["connection"] = "close"
+        response.raw_headers.append((FIELD, request_id.encode()))
         await response(scope, receive, send)
+
+    def _handler(self, method: str) -> Handler:
+        handler = self._handlers.get(method)
+        if handler is None:
+            raise WrongMethod(self._allow)
+        return handler
+
+
+class NoResource(Resource):
+    """What stands at every path that has nothing else."""
+
+    def __init__(self, answer_error: AnswerError) -> None:
+        super().__init__(answer_error, {})
+
+    def _handler(self, method: str) -> Handler:
+        raise NoSuchPath

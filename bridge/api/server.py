@@ -11,6 +11,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from bridge.api.body import DISCARD
+from bridge.api.cork import Cork
 from bridge.api.protocol import HttpProtocol
 from bridge.api.settings import HttpSettings
 
@@ -77,7 +78,7 @@ class _Server(uvicorn.Server):
 
 
 def _config(app: ASGIApp, settings: HttpSettings) -> uvicorn.Config:
-    protocol = functools.partial(HttpProtocol, max_discard=DISCARD * settings.max_body)
+    protocol = functools.partial(HttpProtocol, max_discard=DISCARD * settings.max_body, cork=Cork())
     return uvicorn.Config(
         cast("Any", app),
         loop="none",

@@ -28,7 +28,6 @@ start. Every write gets exactly one result, and results reach the loop in the or
 """
 
 import asyncio
-import contextlib
 import logging
 import queue
 import sqlite3
@@ -82,7 +81,9 @@ class Writer:
     def __init__(self, connection: sqlite3.Connection, loop: asyncio.AbstractEventLoop) -> None:
         self._connection = connection
         self._loop = loop
-        self._turn: list[Write] = []
+        self._waiting: list[Write] = []
+        self._busy = False
+        self._idle: asyncio.Future[None] | None = None
         self._queue: queue.SimpleQueue[list[Write]] = queue.SimpleQueue()
         self._closed = False
         self._thread = threading.Thread(target=self._work, name="store-writer", daemon=True)
@@ -95,14 +96,24 @@ class Writer:
         if self._closed:
             self._loop.call_soon(write.done, StoreUnavailable("the store is closed"))
             return
-        if not self._turn:
+        if not self._waiting:
             self._loop.call_soon(self._hand_over)
-        self._turn.append(write)
+        self._waiting.append(write)
 
     def _hand_over(self) -> None:
-        turn, self._turn = self._turn, []
-        for start in range(0, len(turn), BATCH):
-            self._queue.put(turn[start : start + BATCH])
+        """One batch at a time: what comes meanwhile waits here, because waking the thread costs more than a write."""
+        if self._busy or not self._waiting:
+            return
+        self._busy = True
+        batch, self._waiting = self._waiting[:BATCH], self._waiting[BATCH:]
+        self._queue.put(batch)
+
+    def _committed(self, batch: list[Write], results: list[Any]) -> None:
+        self._busy = False
+        self._hand_over()  # first, so that the thread has work while the results are delivered
+        deliver(batch, results)
+        if self._idle is not None and not self._busy and not self._waiting:
+            self._idle.set_result(None)
 
     def request(self, run: Callable[[sqlite3.Connection], T]) -> asyncio.Future[T]:
         """Runs in the next transaction. The future has its result after the commit, or StoreUnavailable."""
@@ -123,28 +134,19 @@ class Writer:
         """Works off what was put; later writes are refused. The connection is free again."""
         self._closed = True
         self._hand_over()
+        if self._busy:
+            self._idle = self._loop.create_future()
+            await self._idle
         self._queue.put(END)
         await asyncio.to_thread(self._thread.join)
 
     def _work(self) -> None:
-        while batch := self._take():
+        while batch := self._queue.get():
             results = self._run(batch)
             try:
-                self._loop.call_soon_threadsafe(deliver, batch, results)
+                self._loop.call_soon_threadsafe(self._committed, batch, results)
             except RuntimeError:  # the loop was closed without closing the store: nobody is left to be told
                 break
-
-    def _take(self) -> list[Write]:
-        """Waits for writes and takes what is queued behind them. Empty: the end."""
-        batch = self._queue.get()
-        with contextlib.suppress(queue.Empty):
-            while batch and len(batch) < BATCH:
-                more = self._queue.get_nowait()
-                if not more:
-                    self._queue.put(END)  # for the next turn
-                    break
-                batch += more
-        return batch
 
     def _run(self, batch: list[Write]) -> list[Any]:
         try:

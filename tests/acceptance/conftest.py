@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from tests.acceptance.clock import SharedClock
 from tests.acceptance.daemon import Daemon
 from tests.acceptance.device import Device, Login
 
-ACK_WAIT = 0.1
+ACK_WAIT = 0.05
 """Seconds a POST waits for a device that does not acknowledge; short, because many here do not."""
 LOG_SHOWN = 2500
 
@@ -81,27 +82,28 @@ def other(daemon: Daemon, closing: ExitStack) -> Account:
 
 @pytest.fixture
 def operator(daemon: Daemon, closing: ExitStack) -> Operator:
-    """Connects as an admin: the project as user name, the admin's token as password."""
-
-    def connect(version: Version = Version.V5, **options: Any) -> Device:
-        device = Device(daemon.mqtt, Login("default", daemon.token, "operator"), version, **options)
-        closing.callback(device.close)
-        return device.connect()
-
-    return connect
+    """Connects as an admin of the shared daemon; with the arguments of `Device`."""
+    return partial(operator_of, daemon, closing)
 
 
-@pytest.fixture
-def clock(tmp_path: Path) -> Iterator[SharedClock]:
-    """Moves the time of `clocked`."""
-    with SharedClock(tmp_path / "clock") as shared:
+def operator_of(daemon: Daemon, closing: ExitStack, version: Version = Version.V5, **options: Any) -> Device:
+    """An admin on MQTT: the project as user name, the admin's token as password."""
+    device = Device(daemon.mqtt, Login("default", daemon.token, "operator"), version, **options)
+    closing.callback(device.close)
+    return device.connect()
+
+
+@pytest.fixture(scope="module")
+def clock(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SharedClock]:
+    """The time of daemons made with `clocked_daemon`."""
+    with SharedClock(tmp_path_factory.mktemp("clock") / "offset") as shared:
         yield shared
 
 
-@pytest.fixture
-def clocked(new_daemon: NewDaemon, clock: SharedClock) -> Daemon:
+def clocked_daemon(folder: Path, clock: SharedClock) -> Daemon:
+    """Not started yet."""
     program = ("-m", "tests.acceptance.clocked_daemon", str(clock.file))
-    return new_daemon(program=program, clock=clock)
+    return Daemon(folder, {"delivery.ack_wait": ACK_WAIT}, program=program, clock=clock)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -132,6 +132,7 @@ class Device:
     def close(self) -> None:
         self._client.disconnect()
         self._client.loop_stop()
+        self._client._reset_sockets(sockpair_only=True)  # left to the garbage collector otherwise
 
     def _reason(self, mid: int | None) -> int:
         """Of the acknowledgement with this packet identifier; they come in the order in which they were asked for."""

@@ -4,6 +4,7 @@ import select
 import socket
 import time
 from collections import deque
+from contextlib import suppress
 from typing import Any, Self, TypeVar
 
 from bridge.mqtt import (
@@ -52,8 +53,11 @@ class RawDevice:
         return self.expect(Connack)
 
     def subscribe(self, topic_filter: str, qos: int = 1) -> int:
-        self.send(Subscribe(1, [Subscription(topic_filter, qos)]))
+        self.ask_to_subscribe(topic_filter, qos)
         return self.expect(Suback).reason_codes[0]
+
+    def ask_to_subscribe(self, topic_filter: str, qos: int) -> None:
+        self.send(Subscribe(1, [Subscription(topic_filter, qos)]))
 
     def send(self, *packets: Packet) -> None:
         self.send_bytes(b"".join(encode(packet, self.version) for packet in packets))
@@ -65,7 +69,7 @@ class RawDevice:
         """The next packet; None when the server has ended the connection."""
         deadline = time.monotonic() + within
         while not self._packets and not self._ended:
-            assert self._readable(deadline - time.monotonic()), f"nothing received within {within:g} s"
+            assert self.hears_within(deadline - time.monotonic()), f"nothing received within {within:g} s"
             self._read()
         return self._packets.popleft() if self._packets else None
 
@@ -89,6 +93,15 @@ class RawDevice:
         self.ended(within)
         return reason
 
+    def until_ended(self) -> list[Packet]:
+        """Leave, and take what the server has sent before it noticed, or before it ended the connection itself."""
+        with suppress(OSError):
+            self._socket.shutdown(socket.SHUT_WR)
+        packets: list[Packet] = []
+        while (packet := self.receive()) is not None:
+            packets.append(packet)
+        return packets
+
     def before_pong(self) -> list[Packet]:
         """What the server had already sent, or sends, before it answers a PINGREQ."""
         self.send(Pingreq())
@@ -101,13 +114,14 @@ class RawDevice:
     def quiet_for(self, seconds: float) -> None:
         """Nothing comes in this time, and the connection stays."""
         assert not self._packets, f"unexpected {self._packets}"
-        assert not self._readable(seconds), f"unexpected {self.receive()}"
+        assert not self.hears_within(seconds), f"unexpected {self.receive()}"
 
     def close(self) -> None:
         """Gone without a DISCONNECT."""
         self._socket.close()
 
-    def _readable(self, seconds: float) -> bool:
+    def hears_within(self, seconds: float) -> bool:
+        """Whether something comes, the end included."""
         return bool(select.select([self._socket], [], [], max(0.0, seconds))[0])
 
     def _read(self) -> None:

@@ -10,22 +10,23 @@ WITHIN = 20.0
 
 def answers(address: tuple[str, int], said: Sequence[bytes], *, leave: bool, at_once: int = AT_ONCE) -> list[bytes]:
     """What the server sends to each of them until it ends the connection. `leave`: the client ends its side first."""
-    return [
-        answer
-        for start in range(0, len(said), at_once)
-        for answer in _batch(address, said[start : start + at_once], leave)
-    ]
+    batches = (said[start : start + at_once] for start in range(0, len(said), at_once))
+    return [answer for batch in batches for answer in _answers(address, batch, leave)]
 
 
-def _batch(address: tuple[str, int], said: Sequence[bytes], leave: bool) -> Iterator[bytes]:
+def _answers(address: tuple[str, int], said: Sequence[bytes], leave: bool) -> Iterator[bytes]:
     with ExitStack() as closing:
-        connections = [closing.enter_context(socket.create_connection(address, WITHIN)) for _ in said]
-        for connection, data in zip(connections, said, strict=True):
-            with suppress(BrokenPipeError, ConnectionResetError):  # it was refused after its first bytes
-                connection.sendall(data)
-                if leave:
-                    connection.shutdown(socket.SHUT_WR)
+        connections = [closing.enter_context(_said(address, data, leave)) for data in said]
         yield from [_until_ended(connection) for connection in connections]
+
+
+def _said(address: tuple[str, int], data: bytes, leave: bool) -> socket.socket:
+    connection = socket.create_connection(address, WITHIN)
+    with suppress(BrokenPipeError, ConnectionResetError):  # it was refused after its first bytes
+        connection.sendall(data)
+        if leave:
+            connection.shutdown(socket.SHUT_WR)
+    return connection
 
 
 def _until_ended(connection: socket.socket) -> bytes:

@@ -7,16 +7,17 @@ import threading
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from contextlib import closing as closed_afterwards
+from pathlib import Path
 
 from bridge.mqtt import Puback
 from tests.acceptance.account import Account, failure
 from tests.acceptance.clock import SharedClock
-from tests.acceptance.conftest import NewDaemon
+from tests.acceptance.conftest import NewDaemon, clocked_daemon
 from tests.acceptance.daemon import Daemon
 from tests.acceptance.http_api import Answer, Api
 from tests.acceptance.waiting import eventually
 
-ROUNDS = 8
+ROUNDS = 6
 SENDERS = 3
 LOAD = 0.3
 """Seconds of load before a kill, on average."""
@@ -101,8 +102,11 @@ def _round_of_load(daemon: Daemon, ledger: Ledger, number: int, received: set[st
 
 
 def test_nothing_promised_is_lost_and_nothing_dead_comes_back(
-    clocked: Daemon, clock: SharedClock, closing: ExitStack
+    tmp_path: Path, clock: SharedClock, closing: ExitStack
 ) -> None:
+    clocked = clocked_daemon(tmp_path, clock)
+    closing.callback(clocked.close)
+    clocked.start()
     received: set[str] = set()
     ledger = Ledger([Account(clocked, closing) for _ in range(4)], Account(clocked, closing))
     for number in range(ROUNDS):

@@ -1,12 +1,13 @@
 """A message's way to a device that takes it."""
 
+import time
 from contextlib import ExitStack
 
 import pytest
 
-from bridge.mqtt import Version
+from bridge.mqtt import Puback, Version
 from tests.acceptance.account import Account, failure
-from tests.acceptance.conftest import NewDaemon
+from tests.acceptance.conftest import ACK_WAIT, NewDaemon
 
 
 def test_a_message_to_a_connected_device_arrives_and_is_delivered(pump: Account, version: Version) -> None:
@@ -25,6 +26,16 @@ def test_a_message_to_an_absent_device_waits_until_it_connects(pump: Account, ve
     assert pump.status("waiting") == "PENDING"
     assert pump.connect(version).next().payload == b"hello"
     assert pump.final("waiting")["status"] == "DELIVERED"
+
+
+def test_a_post_waits_for_the_acknowledgement_no_longer_than_configured(pump: Account, version: Version) -> None:
+    device = pump.connect_raw(version)
+    start = time.monotonic()
+    answer = pump.post(message_id="slow")
+    assert ACK_WAIT <= time.monotonic() - start <= ACK_WAIT + 1
+    assert (answer.status, answer.body["result"]["status"]) == (201, "PENDING")
+    device.send(Puback(device.next_message().packet_id))
+    assert pump.final("slow")["status"] == "DELIVERED"
 
 
 def test_messages_that_waited_arrive_in_order(pump: Account, version: Version) -> None:

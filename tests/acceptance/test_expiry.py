@@ -1,5 +1,6 @@
 """Messages whose time is over. The daemon's clock is moved."""
 
+from collections.abc import Iterator
 from contextlib import ExitStack
 
 import pytest
@@ -7,10 +8,21 @@ import pytest
 from bridge.mqtt import Puback, Version
 from tests.acceptance.account import Account, failure
 from tests.acceptance.clock import SharedClock
+from tests.acceptance.conftest import clocked_daemon
 from tests.acceptance.daemon import Daemon
 
 TTL = 60
 """Minutes."""
+
+
+@pytest.fixture(scope="module")
+def clocked(tmp_path_factory: pytest.TempPathFactory, clock: SharedClock) -> Iterator[Daemon]:
+    daemon = clocked_daemon(tmp_path_factory.mktemp("clocked"), clock)
+    try:
+        daemon.start()
+        yield daemon
+    finally:
+        daemon.close()
 
 
 @pytest.fixture

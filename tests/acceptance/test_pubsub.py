@@ -2,7 +2,7 @@
 
 import pytest
 
-from bridge.mqtt import Pubcomp, Publish, Pubrec, Pubrel, Suback, Subscribe, Subscription, Version
+from bridge.mqtt import Puback, Pubcomp, Publish, Pubrec, Pubrel, Suback, Subscribe, Subscription, Version
 from tests.acceptance.account import Account
 from tests.acceptance.conftest import Operator
 
@@ -148,3 +148,57 @@ def test_what_was_not_acknowledged_between_clients_comes_again(pump: Account, ot
     listener.close()
     again = other.connect_raw(version, clean=False).next_message()
     assert (again.payload, again.packet_id, again.dup) == (b"42", first.packet_id, True)
+
+
+def test_what_comes_again_respects_the_receive_maximum_of_the_new_connection(
+    pump: Account, other: Account, operator: Operator
+) -> None:
+    listener = other.connect_raw(clean=False)
+    listener.subscribe(f"plant/{pump.id}", 1)
+    admin = operator()
+    for number in range(5):
+        admin.publish(f"plant/{pump.id}", str(number).encode())
+    listener.before_pong()
+    listener.close()
+    listener = other.connect_raw(clean=False, receive_maximum=2)
+    for number in range(0, 4, 2):
+        publishes = [listener.next_message(), listener.next_message()]
+        assert listener.before_pong() == []
+        assert [(int(publish.payload), publish.dup) for publish in publishes] == [(number, True), (number + 1, True)]
+        listener.send(*(Puback(publish.packet_id) for publish in publishes))
+    assert listener.next_message().payload == b"4"
+
+
+def test_a_message_at_qos_2_is_routed_once_although_its_sender_reconnects(
+    pump: Account, other: Account, version: Version
+) -> None:
+    listener = other.connect(version)
+    listener.subscribe(f"plant/{pump.id}", 1)
+    device = pump.connect_raw(version, clean=False)
+    device.send(Publish(f"plant/{pump.id}", b"once", 2, packet_id=9))
+    device.expect(Pubrec)
+    device.close()
+    device = pump.connect_raw(version, clean=False)
+    device.send(Publish(f"plant/{pump.id}", b"once", 2, dup=True, packet_id=9))
+    device.expect(Pubrec)
+    device.send(Pubrel(9))
+    device.expect(Pubcomp)
+    device.send(Publish(f"plant/{pump.id}", b"marker", 1, packet_id=10))
+    assert [received.payload for received in listener.take(2)] == [b"once", b"marker"]
+
+
+def test_a_message_that_expires_while_the_listener_is_away_is_dropped(
+    pump: Account, other: Account, operator: Operator
+) -> None:
+    listener = other.connect_kept()
+    listener.subscribe(f"plant/{pump.id}")
+    listener.close()
+    admin = operator()
+    admin.publish(f"plant/{pump.id}", b"late", properties={"MessageExpiryInterval": 1})
+    admin.publish(f"plant/{pump.id}", b"in time", properties={"MessageExpiryInterval": 60})
+    quiet = pump.connect_raw()
+    quiet.quiet_for(1.1)
+    received = other.connect_kept().next()
+    assert received.payload == b"in time"
+    assert received.expires_in is not None
+    assert 55 <= received.expires_in <= 59

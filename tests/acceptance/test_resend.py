@@ -1,9 +1,12 @@
 """What a device did not acknowledge."""
 
+from contextlib import ExitStack
+
 import pytest
 
 from bridge.mqtt import Puback, Pubcomp, Publish, Pubrec, Pubrel, Version
 from tests.acceptance.account import Account, numbered
+from tests.acceptance.daemon import Daemon
 from tests.acceptance.raw_device import RawDevice
 
 LONGER_THAN_ANY_ACK_WAIT = 1.5
@@ -62,16 +65,19 @@ def test_at_qos_2_only_the_release_comes_again_after_pubrec(pump: Account, versi
     assert pump.final(message_id)["status"] == "DELIVERED"
 
 
-def test_nothing_is_sent_again_on_a_live_connection(pump: Account, version: Version) -> None:
-    device = pump.connect_raw(version)
-    answer = pump.post(message_id="slow")
-    assert answer.body["result"]["status"] == "PENDING"
-    publish = device.next_message()
-    device.quiet_for(LONGER_THAN_ANY_ACK_WAIT)
-    assert pump.status("slow") == "PENDING"
-    device.send(Puback(publish.packet_id))
-    assert pump.final("slow")["status"] == "DELIVERED"
-    assert device.before_pong() == []
+def test_nothing_is_sent_again_on_a_live_connection(daemon: Daemon, closing: ExitStack) -> None:
+    pumps = [Account(daemon, closing) for _ in Version]
+    devices = [pump.connect_raw(version) for pump, version in zip(pumps, Version, strict=True)]
+    for pump in pumps:
+        assert pump.post(message_id="slow").body["result"]["status"] == "PENDING"
+    first = [device.next_message() for device in devices]
+    devices[0].quiet_for(LONGER_THAN_ANY_ACK_WAIT)
+    for pump, device, publish in zip(pumps, devices, first, strict=True):
+        assert device.before_pong() == []
+        assert pump.status("slow") == "PENDING"
+        device.send(Puback(publish.packet_id))
+        assert pump.final("slow")["status"] == "DELIVERED"
+        assert device.before_pong() == []
 
 
 def test_one_unacknowledged_message_does_not_block_the_others(pump: Account, version: Version) -> None:

@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from bridge.broker import MqttSettings
+from bridge.delivery import DeliverySettings
 from tests.broker.site import Site
 
 NewSite = Callable[..., Awaitable[Site]]
@@ -14,8 +16,8 @@ async def new_site(tmp_path: Path) -> AsyncIterator[NewSite]:
     """`await new_site(settings of mqtt, settings of delivery)`, as many as a test needs."""
     async with AsyncExitStack() as sites:
 
-        async def open_site(*settings: object) -> Site:
-            return await sites.enter_async_context(Site(tmp_path / "bridge.db", *settings))
+        async def open_site(settings: MqttSettings | None = None, delivery: DeliverySettings | None = None) -> Site:
+            return await sites.enter_async_context(Site(tmp_path / "bridge.db", settings, delivery))
 
         yield open_site
 

@@ -34,9 +34,7 @@ async def test_sent_and_acknowledged(new_site: NewSite, qos: int) -> None:
     link = downlink(site, 7)
     assert site.hub.send(pump.key, link) is Handed.SENT
     publish = await client.take()
-    assert publish == Publish(
-        DOWN, b"x", qos, packet_id=link.packet_id, properties={"message_expiry_interval": 60}
-    )
+    assert publish == Publish(DOWN, b"x", qos, packet_id=link.packet_id, properties={"message_expiry_interval": 60})
     await client.quiet()
     assert await site.heard.wait("acknowledged") == (
         "acknowledged", pump.key, 7, AcknowledgedBy.DEVICE, 0, None
@@ -87,7 +85,13 @@ async def test_not_subscribed(site: Site) -> None:
 
 @pytest.mark.parametrize(
     ("subscriptions", "qos"),
-    [([], 1), ([(DOWN, 0)], 0), ([(DOWN, 0), ("$oc/devices/pump-1/#", 2)], 2), ([("a", 2)], 1), ([(DOWN, 2), ("a", 0)], 2)],
+    [
+        ([], 1),
+        ([(DOWN, 0)], 0),
+        ([(DOWN, 0), ("$oc/devices/pump-1/#", 2)], 2),
+        ([("a", 2)], 1),
+        ([(DOWN, 2), ("a", 0)], 2),
+    ],
 )
 async def test_at_the_quality_the_client_asked_for(site: Site, subscriptions: list[tuple[str, int]], qos: int) -> None:
     """Or, where it did not ask, at ours."""

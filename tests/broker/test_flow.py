@@ -1,12 +1,13 @@
 """Neither side drowns the other: windows, clients that do not read, and what that costs the others."""
 
 import asyncio
+from typing import Any, cast
 
 import pytest
 
 from bridge.broker.link import Link
 from bridge.model.device import Device
-from bridge.mqtt import Properties, Puback, Publish, Version
+from bridge.mqtt import Disconnect, Properties, Puback, Publish, Version
 from tests.broker.client import RawClient
 from tests.broker.conftest import NewSite
 from tests.broker.site import Site, mqtt
@@ -86,6 +87,24 @@ async def test_a_backlog_and_messages_between_clients_share_the_window(new_site:
     await client.quiet()
     assert [int(p.payload) for p in received if p.topic == "a"] == list(range(15))
     assert sum(p.topic != "a" for p in received) == 15
+
+
+async def test_gone_with_the_acknowledgement_that_made_room(new_site: NewSite) -> None:
+    """What was to follow follows on the next connection."""
+    site = await new_site(mqtt(max_inflight=1))
+    sender = await site.log_in(site.add_device("sender"))
+    pump = site.add_device()
+    for _ in range(2):
+        await site.submit(pump)
+    client = await site.log_in(pump, clean=False, properties=KEPT)
+    await client.subscribe("a")
+    publish = await client.receive(Publish)
+    await publish_all(sender, [b"x"])
+    client.send(Puback(publish.packet_id), Disconnect())
+    assert await client.ended() is None
+    client = await site.log_in(pump, clean=False, properties=KEPT)
+    assert {(await client.take()).topic for _ in range(2)} == {"a", publish.topic}
+    await client.quiet()
 
 
 @WINDOWS
@@ -192,14 +211,22 @@ async def test_a_backlog_goes_on_when_the_client_reads_again(new_site: NewSite) 
     await client.quiet()
 
 
-async def test_a_client_that_does_not_take_its_last_bytes_is_cut_off(site: Site) -> None:
-    pump = site.add_device()
-    client = await site.log_in(pump)
+async def stuck(site: Site, device: Device) -> tuple[RawClient, Link]:
+    """A client that does not read, and has been sent more than fits."""
+    client = await site.log_in(device)
     await client.subscribe("a", 0)
     client.transport.pause_reading()
-    line = line_of(site, pump)
+    line = line_of(site, device)
     while not line.congested:
-        await publish_to_itself(site, pump)
+        site.hub.router.route("default", Publish("a", BIG))
+        await site.let_pass(0)
+    return client, line
+
+
+async def test_a_client_that_does_not_take_its_last_bytes_is_cut_off(site: Site) -> None:
+    pump = site.add_device()
+    _, line = await stuck(site, pump)
+    await site.let_pass(8)  # at 10 s the wheel looks whether a CONNECT came
     site.store.set_frozen("default", "pump-1", frozen=True)
     assert line.closing
     assert line in site.hub._lines
@@ -210,11 +237,16 @@ async def test_a_client_that_does_not_take_its_last_bytes_is_cut_off(site: Site)
     assert line not in site.hub._lines
 
 
-async def publish_to_itself(site: Site, device: Device) -> None:
-    session = site.hub.sessions.of_device(device.key)
-    assert session is not None
-    site.hub.router.route("default", Publish("a", BIG))
-    await asyncio.sleep(0)
+async def test_a_client_that_takes_its_last_bytes_late_gets_all_of_them(site: Site) -> None:
+    pump = site.add_device()
+    client, line = await stuck(site, pump)
+    site.store.set_frozen("default", "pump-1", frozen=True)
+    assert line.congested
+    client.transport.resume_reading()
+    while isinstance(packet := await client._next(), Publish):
+        assert packet.payload == BIG
+    assert packet == Disconnect(0x98)
+    assert await client.ended() is None
 
 
 async def test_whoever_takes_its_last_bytes_is_not_looked_at_again(site: Site) -> None:
@@ -247,20 +279,25 @@ async def test_one_write_a_turn(site: Site) -> None:
     client = await site.log_in(pump)
     await client.subscribe("a", 0)
     line = line_of(site, pump)
-    transport = line._transport
-    assert transport is not None
-    written: list[int] = []
-
-    class Counted:
-        def __getattr__(self, name: str) -> object:
-            return getattr(transport, name)
-
-        def write(self, data: bytes) -> None:
-            written.append(len(data))
-            transport.write(data)
-
-    line._transport = Counted()  # type: ignore[assignment]
+    assert line._transport is not None
+    counted = Counted(line._transport)
+    line._transport = cast("asyncio.Transport", counted)
     sender.send(*(Publish("a", b"x") for _ in range(100)))
     for _ in range(100):
         await client.receive(Publish)
-    assert len(written) == 1
+    assert counted.writes == 1
+
+
+class Counted:
+    """A transport that counts how often it is written to."""
+
+    def __init__(self, transport: asyncio.Transport) -> None:
+        self._transport = transport
+        self.writes = 0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
+
+    def write(self, data: bytes) -> None:
+        self.writes += 1
+        self._transport.write(data)

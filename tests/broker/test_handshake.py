@@ -257,9 +257,7 @@ async def test_a_store_that_cannot_be_read_is_a_server_that_is_not_available(
 # Keep-alive [MQTT-3.1.2-22]
 
 
-@pytest.mark.parametrize(
-    ("asked", "told"), [(0, 100), (101, 100), (65_535, 100), (100, None), (1, None)], ids=lambda value: str(value)
-)
+@pytest.mark.parametrize(("asked", "told"), [(0, 100), (101, 100), (65_535, 100), (100, None), (1, None)], ids=str)
 async def test_the_longest_keep_alive(new_site: NewSite, asked: int, told: int | None) -> None:
     site = await new_site(mqtt(max_keep_alive=100))
     client = await site.client()

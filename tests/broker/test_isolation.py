@@ -84,7 +84,9 @@ async def test_wildcards_do_not_reach_into_the_trees(site: Site) -> None:
 
 
 async def test_rules_of_the_configuration(new_site: NewSite) -> None:
-    site = await new_site(mqtt(device_publish=("plant/+/state",), device_subscribe=("plant/#", "$oc/devices/hub/user/#")))
+    site = await new_site(
+        mqtt(device_publish=("plant/+/state",), device_subscribe=("plant/#", "$oc/devices/hub/user/#"))
+    )
     client = await site.log_in(site.add_device())
     assert await publish(client, "plant/1/state", b"x") == 0x10
     assert await publish(client, "plant/1/other", b"x") == 0x87

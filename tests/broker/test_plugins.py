@@ -232,6 +232,16 @@ async def test_a_client_that_is_refused_late(new_site: NewSite, slow: type[Slow]
     assert await client.ended() is None
 
 
+async def test_a_store_that_cannot_be_read_any_more(new_site: NewSite, slow: type[Slow]) -> None:
+    site = await new_site(with_plugins("Slow"))
+    client = await site.client()
+    await asked(site, client)
+    async with site.unreadable("device"):
+        slow.answer.set_result(True)
+        assert (await client.receive(Connack)).reason_code == 0x88
+    assert await client.ended() is None
+
+
 async def test_a_plug_in_that_takes_too_long(new_site: NewSite, slow: type[Slow]) -> None:
     site = await new_site(with_plugins("Slow", connect_timeout=2))
     client = await site.client()
@@ -295,9 +305,7 @@ async def test_a_plug_in_that_fails_at_an_event(new_site: NewSite) -> None:
 async def test_users_of_a_file(new_site: NewSite, tmp_path: Path) -> None:
     users = tmp_path / "users"
     users.write_text(f"anna:{PasswordHash((Argon2Hasher(),)).hash('secret')}\n", encoding="utf-8")
-    site = await new_site(
-        mqtt(plugins={"amqtt.plugins.authentication.FileAuthPlugin": {"password_file": str(users)}})
-    )
+    site = await new_site(mqtt(plugins={"amqtt.plugins.authentication.FileAuthPlugin": {"password_file": str(users)}}))
     for username, password, code in (("anna", "secret", 0), ("anna", "wrong", 0x86), ("bert", "secret", 0x86)):
         client = await site.client()
         assert (await client.connect("", username, password)).reason_code == code

@@ -1,8 +1,8 @@
 """Any order of what applications, a device, the network and the clock can do, against a model of a few rules.
 
-The rules: a message ends once, in one state; nothing is sent after its end; the messages of a topic come in order, all of
-them in order as long as no subscription brings back earlier ones; a message is on its way once per connection; DUP stands
-where the message was sent at QoS 1 or 2 before; and nothing waits while half of the window is free.
+The rules: a message ends once, in one state; nothing is sent after its end; the messages of a topic come in order, all
+of them in order as long as no subscription brings back earlier ones; a message is on its way once per connection; DUP
+stands where the message was sent at QoS 1 or 2 before; and nothing waits while half of the window is free.
 """
 
 import asyncio
@@ -308,7 +308,7 @@ class Queue(RuleBasedStateMachine):
 
 
 def test_any_order() -> None:
-    run_state_machine_as_test(  # type: ignore[no-untyped-call]
+    run_state_machine_as_test(
         Queue,
         settings=settings(
             max_examples=60, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck)

@@ -22,7 +22,10 @@ def message(**fields: Any) -> Message:
         ({"content": '"h\\u00e9\\n"', "encoding": "none"}, b'{"name":null,"id":"m","content":"h\\u00e9\\n"}'),
         ({"content": '"hé"', "name": 'ü"'}, '{"name":"ü\\"","id":"m","content":"hé"}'.encode()),
         ({"content": '{"a": 1.0}'}, b'{"name":null,"id":"m","content":"{\\"a\\": 1.0}"}'),
-        ({"content": '{"a": "é"}', "payload_format": "standard"}, '{"name":null,"id":"m","content":"{\\"a\\": \\"é\\"}"}'),
+        (
+            {"content": '{"a": "é"}', "payload_format": "standard"},
+            '{"name":null,"id":"m","content":"{\\"a\\": \\"é\\"}"}',
+        ),
         ({"content": '"h\\u00e9\\n"', "payload_format": "raw"}, "hé\n"),
         ({"content": '{"a": 1e400}', "payload_format": "raw"}, b'{"a": 1e400}'),
         ({"content": '""', "payload_format": "raw"}, b""),

@@ -265,7 +265,7 @@ async def test_cancelled_in_the_turn_in_which_it_is_sent(new_site: NewSite, qos:
     """Whether the bytes leave or not, the message is gone."""
     site = await new_site(mqtt(downlink_qos=qos))
     pump = site.add_device()
-    client = await site.log_in(pump)
+    await site.log_in(pump)
     async with site.news_held():
         submission = asyncio.create_task(site.submit(pump, "m"))
         await _committed(site, pump, "m")

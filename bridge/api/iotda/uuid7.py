@@ -1,7 +1,10 @@
 """Message ids for applications that name none."""
 
 import os
+import random
 import time
+
+_random_bits = random.Random(os.urandom(32)).getrandbits  # noqa: S311  unlike any other, not secret
 
 
 def uuid7() -> str:
@@ -10,7 +13,7 @@ def uuid7() -> str:
     48 bits of milliseconds, 12 bits of the fraction of one (section 6.2, method 3), 62 random bits.
     """
     milliseconds, rest = divmod(time.time_ns(), 1_000_000)
-    random = int.from_bytes(os.urandom(8), "big") & 0x3FFF_FFFF_FFFF_FFFF
-    value = milliseconds << 80 | 0x7000 << 64 | (rest << 12) // 1_000_000 << 64 | 0x8000_0000_0000_0000 | random
+    fraction = (rest << 12) // 1_000_000
+    value = milliseconds << 80 | 0x7000 << 64 | fraction << 64 | 0x8000_0000_0000_0000 | _random_bits(62)
     text = f"{value:032x}"
     return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"

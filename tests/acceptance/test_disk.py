@@ -1,0 +1,68 @@
+"""A disk that refuses, and another process that holds the database."""
+
+import resource
+import sqlite3
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+
+from tests.acceptance.account import Account
+from tests.acceptance.conftest import NewDaemon
+from tests.acceptance.daemon import Daemon
+
+NOT_AVAILABLE = "IOTDA.000503"
+
+
+@contextmanager
+def _full_disk(daemon: Daemon) -> Iterator[None]:
+    """No file of the daemon can grow beyond the size the database's log has now."""
+    size = (daemon.data_dir / "bridge.db-wal").stat().st_size
+    limits = resource.prlimit(daemon.pid, resource.RLIMIT_FSIZE)
+    resource.prlimit(daemon.pid, resource.RLIMIT_FSIZE, (size, limits[1]))
+    try:
+        yield
+    finally:
+        resource.prlimit(daemon.pid, resource.RLIMIT_FSIZE, limits)
+
+
+@contextmanager
+def _writing(daemon: Daemon) -> Iterator[None]:
+    """Another process in the middle of a transaction."""
+    database = sqlite3.connect(daemon.data_dir / "bridge.db", isolation_level=None)
+    database.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+    finally:
+        database.close()
+
+
+def test_a_full_disk_refuses_new_messages_and_loses_no_old_ones(new_daemon: NewDaemon, closing: ExitStack) -> None:
+    daemon = new_daemon(expected=("cannot write", "outcome not written yet"))
+    pump = Account(daemon, closing)
+    pump.send("old", message_id="old", payload_format="raw")
+    with _full_disk(daemon):
+        answer = pump.post("x" * 200_000, message_id="refused")
+        assert (answer.status, answer.error) == (503, NOT_AVAILABLE)
+        assert pump.api.show(pump.id, "refused").status == 404
+        device = pump.connect()
+        assert device.next().payload == b"old"
+    pump.send("new", message_id="refused", payload_format="raw")
+    assert device.next().payload == b"new"
+    assert pump.final("old")["status"] == "DELIVERED"
+    daemon.restart()
+    pump.daemon_restarted()
+    assert {pump.final(message_id)["status"] for message_id in ("old", "refused")} == {"DELIVERED"}
+    assert pump.connect_raw().before_pong() == []
+
+
+def test_a_process_that_writes_for_a_while_delays_and_nothing_else(daemon: Daemon, pump: Account) -> None:
+    pump.send("old", payload_format="raw")
+    with ThreadPoolExecutor() as pool, daemon.api() as api:
+        with _writing(daemon):
+            answer = pool.submit(pump.post, "new", payload_format="raw")
+            assert api.call("GET", "/healthz").status == 200
+            device = pump.connect()
+            assert device.next().payload == b"old"
+            assert not answer.done()
+        assert answer.result().status == 201
+    assert device.next().payload == b"new"

@@ -1,0 +1,124 @@
+"""What we use and override of amqtt is still there. A failure here means: read its new version before anything else."""
+
+import asyncio
+import inspect
+import logging
+from importlib.metadata import version
+from typing import Any
+
+import amqtt.broker
+import pytest
+from amqtt.contexts import BrokerConfig, ListenerType
+from amqtt.errors import BrokerError, PluginError, PluginLoadError
+from amqtt.events import BrokerEvents
+from amqtt.plugins.base import BaseAuthPlugin, BasePlugin, BaseTopicPlugin
+from amqtt.plugins.manager import PluginManager
+from amqtt.session import Session
+
+from bridge.broker.hub import Hub
+from bridge.broker.plugins import Plugins, PluginSession
+from bridge.broker.shell import Shell
+from bridge.store import Store
+from tests.broker.site import Site, mqtt
+
+OVERRIDDEN = {
+    "_create_server_instance": ["self", "listener_name", "listener_type", "address", "port", "ssl_context"],
+    "_session_monitor": ["self"],
+    "internal_message_broadcast": ["self", "topic", "data", "qos"],
+    "retain_message": ["self", "source_session", "topic_name", "data", "qos"],
+}
+
+
+def test_version() -> None:
+    assert version("amqtt").startswith("0.12.")
+
+
+@pytest.mark.parametrize("name", OVERRIDDEN)
+def test_overridden_methods(name: str) -> None:
+    theirs, ours = getattr(amqtt.broker.Broker, name), vars(Shell)[name]
+    assert list(inspect.signature(theirs).parameters) == OVERRIDDEN[name]
+    assert list(inspect.signature(ours).parameters) == OVERRIDDEN[name]
+    assert inspect.iscoroutinefunction(theirs)
+    assert inspect.iscoroutinefunction(ours)
+
+
+def test_nothing_else_is_overridden() -> None:
+    """Every override is listed here, and none hides a name that a new version brought."""
+    shared = {name for name in vars(Shell) if hasattr(amqtt.broker.Broker, name) and not name.startswith("__")}
+    assert shared == set(OVERRIDDEN)
+    assert not hasattr(amqtt.broker.Broker, "hub")
+    assert not hasattr(amqtt.broker.Broker, "addresses")
+    assert not hasattr(amqtt.broker.Broker, "close_listeners")
+
+
+@pytest.mark.parametrize(
+    ("owner", "name", "parameters"),
+    [
+        (amqtt.broker.Broker, "__init__", ["self", "config", "loop", "plugin_namespace"]),
+        (amqtt.broker.Broker, "start", ["self"]),
+        (amqtt.broker.Broker, "shutdown", ["self"]),
+        (amqtt.broker.Broker, "_start_listeners", ["self"]),
+        (amqtt.broker.Server, "close_instance", ["self"]),
+        (amqtt.broker.BrokerContext, "broadcast_message", ["self", "topic", "data", "qos"]),
+        (amqtt.broker.BrokerContext, "retain_message", ["self", "topic_name", "data", "qos"]),
+        (PluginManager, "map_plugin_auth", ["self", "session"]),
+        (PluginManager, "fire_event", ["self", "event_name", "wait", "method_kwargs"]),
+        (BaseAuthPlugin, "authenticate", ["self", "session"]),
+    ],
+)
+def test_used_methods(owner: type, name: str, parameters: list[str]) -> None:
+    method = getattr(owner, name)
+    assert list(inspect.signature(method).parameters) == parameters
+    assert name == "__init__" or inspect.iscoroutinefunction(method)
+
+
+def test_used_names() -> None:
+    assert {BrokerEvents.CLIENT_CONNECTED, BrokerEvents.CLIENT_DISCONNECTED} <= set(BrokerEvents)
+    assert ListenerType.TCP in ListenerType
+    assert issubclass(BaseTopicPlugin, BasePlugin)
+    assert all(issubclass(error, Exception) for error in (BrokerError, PluginError, PluginLoadError))
+    assert BrokerConfig.from_dict({"listeners": {"default": {"type": "tcp", "bind": "a:1"}}, "plugins": {}}).listeners
+
+
+async def test_used_attributes(site: Site) -> None:
+    shell = site.broker._shell
+    (server,) = shell._servers.values()
+    assert isinstance(server, amqtt.broker.Server)
+    assert isinstance(server.instance, asyncio.Server)
+    assert isinstance(shell.plugins_manager, PluginManager)
+    assert shell.plugins_manager.plugins == []
+    assert shell.plugins_manager._auth_plugins == []
+    assert isinstance(shell.logger, logging.Logger)
+    assert shell._session_monitor_task is not None
+    await shell._session_monitor_task
+
+
+def test_what_plug_ins_read_of_a_client() -> None:
+    """The names exist in amqtt's session too, and what its own plug-ins read is there."""
+    ours = PluginSession("c", "u", "p")
+    theirs = vars(Session())
+    for name in vars(ours):
+        assert name in theirs or hasattr(Session, name)
+    assert isinstance(ours, Session)
+
+
+async def test_other_listeners_are_refused(store: Store) -> None:
+    plugins = Plugins()
+    shell = Shell(mqtt(), Hub(mqtt(), store, lambda: 0, plugins), plugins)
+    with pytest.raises(BrokerError, match="only TCP"):
+        await shell._create_server_instance("x", ListenerType.WS, "127.0.0.1", 0, None)
+    await shell.plugins_manager.close()
+
+
+async def test_a_listener_on_every_address(store: Store) -> None:
+    plugins = Plugins()
+    shell = Shell(mqtt(), Hub(mqtt(), store, lambda: 0, plugins), plugins)
+    server: Any = await shell._create_server_instance("x", ListenerType.TCP, None, 0, None)
+    assert {sock.getsockname()[0] for sock in server.sockets} & {"0.0.0.0", "::"}  # noqa: S104
+    server.close()
+    await server.wait_closed()
+
+
+@pytest.fixture
+async def store(site: Site) -> Store:
+    return site.store
