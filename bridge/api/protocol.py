@@ -11,6 +11,7 @@ import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from bridge.api.cork import Cork, CorkedTransport
+from bridge.api.iotda.errors import error_body
 from bridge.api.request_id import new_request_id
 
 MAX_HEAD = 65_536
@@ -143,13 +144,13 @@ class HttpProtocol(HttpToolsProtocol):
         self.transport.close()
 
     def _answer(self, status: int) -> bytes:
-        text = http.HTTPStatus(status).phrase
+        body = error_body(status)
         fields = [
             *self.server_state.default_headers,
-            (b"content-type", b"text/plain; charset=utf-8"),
-            (b"content-length", str(len(text)).encode()),
+            (b"content-type", b"application/json"),
+            (b"content-length", str(len(body)).encode()),
             (b"connection", b"close"),
             (b"x-request-id", new_request_id().encode()),
         ]
         head = b"".join(b"%b: %b\r\n" % field for field in fields)
-        return b"HTTP/1.1 %d %b\r\n%b\r\n%b" % (status, text.encode(), head, text.encode())
+        return b"HTTP/1.1 %d %b\r\n%b\r\n%b" % (status, http.HTTPStatus(status).phrase.encode(), head, body)

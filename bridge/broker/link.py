@@ -113,7 +113,7 @@ class Link(Wire):
 
     def watch(self, seconds: float) -> None:
         """Close the connection when the client is silent for so long; 0: never."""
-        self._patience = self._wheel.after(seconds) - self._wheel.now if seconds else 0
+        self._patience = self._wheel.ticks(seconds) if seconds else 0
         look = self.seen + self._patience
         if self._patience and not 0 < self._look <= look:
             self._look = look

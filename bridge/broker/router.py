@@ -12,6 +12,8 @@ from bridge.model.topics import device_of, is_system_downlink
 from bridge.mqtt import Properties, Publish, Pubrel, ReasonCode, Subscription, encode
 
 _log = logging.getLogger(__name__)
+_MOST_LEVELS = 200
+"""Of a topic filter. Each level costs a node of the tree, and 64 KB can spell 32,000 of them."""
 
 
 class Router:
@@ -37,6 +39,8 @@ class Router:
         """Returns the granted QoS or the reason code of the refusal."""
         if not self._access.may_subscribe(session.identity, subscription.filter):
             return ReasonCode.NOT_AUTHORIZED
+        if subscription.filter.count("/") >= _MOST_LEVELS:
+            return ReasonCode.TOPIC_FILTER_INVALID
         known = session.subscriptions
         if subscription.filter not in known and len(known) >= self._settings.max_subscriptions:
             return ReasonCode.QUOTA_EXCEEDED

@@ -86,6 +86,8 @@ class SubscriptionTree:
                     following.append(any_level)
                 if same := node.children.get(level):
                     following.append(same)
+            if not following:
+                return
             nodes = following
         for node in nodes:
             yield node

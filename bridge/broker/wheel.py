@@ -33,8 +33,13 @@ class Wheel:
             self._timer.cancel()
 
     def after(self, seconds: float) -> int:
-        """The first tick that is certainly more than `seconds` away."""
-        return self.now + int(seconds / TICK) + 2
+        """The first tick that comes when so much time has passed from this moment."""
+        return int((self._loop.time() - self._start + seconds) / TICK) + 1
+
+    def ticks(self, seconds: float) -> int:
+        """What to add to an earlier `now` so that the sum comes when so much time has certainly passed since: `now` is
+        up to a tick old, or two when the loop is busy."""
+        return int(seconds / TICK) + 3
 
     def watch(self, item: Timed, tick: int) -> None:
         self._buckets.setdefault(tick, set()).add(item)

@@ -6,6 +6,8 @@ from typing import cast
 from bridge.broker.wheel import Wheel
 from bridge.mqtt import Decoder, Packet, ProtocolError, Version, encode
 
+_MOST_COLLECTED = 262_144
+"""Bytes for one client in one turn of the loop; what goes beyond waits until these are written."""
 _LINGER = 5.0
 """Seconds a closed connection has to take its last bytes."""
 
@@ -36,8 +38,10 @@ class Wire(asyncio.Protocol):
 
     __slots__ = (
         "_chunks",
+        "_collected",
         "_decoder",
         "_outbox",
+        "_paused",
         "_transport",
         "_wheel",
         "closing",
@@ -53,6 +57,8 @@ class Wire(asyncio.Protocol):
         self._decoder = Decoder(max_packet_size=max_packet_size)
         self._transport: asyncio.Transport | None = None
         self._chunks: list[bytes] = []
+        self._collected = 0
+        self._paused = False
         self.seen = wheel.now
         self.closing = False
         self.congested = False
@@ -103,10 +109,12 @@ class Wire(asyncio.Protocol):
 
     def pause_writing(self) -> None:
         """Stop reading from a client that does not read: its answers would only pile up."""
+        self._paused = True
         self.congested = True
         self.pause_reading()
 
     def resume_writing(self) -> None:
+        self._paused = False
         self.congested = False
         self.resume_reading()
         self.drained()
@@ -135,14 +143,21 @@ class Wire(asyncio.Protocol):
         if not self._chunks:
             self._outbox.add(self)
         self._chunks.append(data)
+        self._collected += len(data)
+        if self._collected > _MOST_COLLECTED:
+            self.congested = True
 
     def flush(self) -> None:
         chunks = self._chunks
         if not chunks or self._transport is None:
             return
         self._chunks = []
+        self._collected = 0
         self._transport.write(chunks[0] if len(chunks) == 1 else b"".join(chunks))
         self.written()
+        if self.congested and not self._paused:
+            self.congested = False
+            self.drained()
 
     def hang_up(self) -> None:
         """Send what was collected, then close. A client that does not take its last bytes is cut off."""

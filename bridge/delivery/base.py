@@ -39,7 +39,10 @@ class MessageStore(Protocol):
         """Newest first, those with `seq` < `before`. Ends early rather than return more than a few MiB of content."""
 
     def pending(self, device: int, *, after: int, limit: int) -> list[Message]:
-        """The device's PENDING messages with `seq` > `after`, oldest first."""
+        """The device's PENDING messages with `seq` > `after`, oldest first.
+
+        Ends early rather than return more than a MiB of content or so; empty only at the end.
+        """
 
     def count_pending(self, device: int, *, at_most: int) -> int:
         """How many messages are PENDING for the device; counting stops at `at_most`."""

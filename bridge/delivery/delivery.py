@@ -35,8 +35,7 @@ from bridge.model.message import AcknowledgedBy, Draft, Failure, Message, Outcom
 
 _log = logging.getLogger(__name__)
 _MINUTE = 60_000
-_RETRY = 1.0
-"""Seconds."""
+_LEFT_OVER = "the daemon stopped before the device acknowledged it"
 
 
 class Delivery:
@@ -55,7 +54,8 @@ class Delivery:
 
     def start(self) -> None:
         """To be called before the first device connects."""
-        self._end_uncached()
+        left = Outcome(Status.FAILED, self._clock(), None, Failure.OFFLINE, _LEFT_OVER)
+        self._store.fail_uncached(left, _uncached_ended)
         self._expiry.start()
 
     def stop(self) -> None:
@@ -249,19 +249,6 @@ class Delivery:
             outbox.pending -= 1
         removed.set_result(None)
 
-    def _end_uncached(self) -> None:
-        """Messages with ttl 0 ended with the connections of the daemon's last run."""
-        detail = "the daemon stopped before the device acknowledged it"
-        left = Outcome(Status.FAILED, self._clock(), None, Failure.OFFLINE, detail)
-        self._store.fail_uncached(left, self._uncached_ended)
-
-    def _uncached_ended(self, count: int | BridgeError) -> None:
-        if isinstance(count, BridgeError):
-            _log.error("messages with ttl 0 not ended yet", extra={"error": str(count)})
-            asyncio.get_running_loop().call_later(_RETRY, self._end_uncached)
-        elif count:
-            _log.warning("messages with ttl 0 ended with the last run of the daemon", extra={"count": count})
-
     # A device's queue
 
     def _drain_page(self, outbox: Outbox) -> bool:
@@ -274,9 +261,11 @@ class Delivery:
         for message in page:
             if message.seq in outbox.inflight or message.seq in self._moves or message.expires_at <= now:
                 outbox.cursor = message.seq
+            elif not message.draft.ttl and message.seq not in outbox.uncached:
+                self._fail(outbox, message.seq, Failure.OFFLINE, _LEFT_OVER)  # its connection ended with the last run
             elif self._send(outbox, message) is Handed.BUSY:
                 return False
-        outbox.behind = len(page) == room
+        outbox.behind = bool(page)
         return outbox.behind
 
     def _make_room(self, outbox: Outbox) -> None:
@@ -310,3 +299,11 @@ class Delivery:
             pending = self._store.count_pending(device.key, at_most=self._settings.max_pending_per_device)
             outbox = self._outboxes[device.key] = Outbox(device, pending)
         return outbox
+
+
+def _uncached_ended(count: int | BridgeError) -> None:
+    """What could not be ended now is ended when its device connects, or by its expiry."""
+    if isinstance(count, BridgeError):
+        _log.error("messages with ttl 0 of the last run are not ended yet", extra={"error": str(count)})
+    elif count:
+        _log.warning("messages with ttl 0 ended with the last run of the daemon", extra={"count": count})

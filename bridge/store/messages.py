@@ -10,11 +10,13 @@ from bridge.model.message import Message, Outcome, Status
 from bridge.store import statements
 from bridge.store.blocks import blocks
 from bridge.store.connection import refusing
-from bridge.store.rows import Row, added_row, outcome_row, read_message
+from bridge.store.rows import Row, added_row, outcome_row, read_message, read_some
 from bridge.store.writer import Add, Finish, Other, Writer
 
-MOST_CONTENT = 8 * 1024 * 1024
+MOST_LISTED = 8 * 1024 * 1024
 """Characters of content after which `messages` ends."""
+MOST_PENDING = 1024 * 1024
+"""The same for `pending`, which is read for many devices at once."""
 
 
 class Messages:
@@ -57,18 +59,12 @@ class Messages:
         self, device: int, *, limit: int, before: int | None = None, status: Status | None = None
     ) -> list[Message]:
         before = self._seq + 1 if before is None else max(0, min(before, self._seq + 1))
-        found: list[Message] = []
-        size = 0
         with refusing(), contextlib.closing(self._newest_first(device, before, status, limit)) as rows:
-            for row in itertools.islice(rows, limit):
-                found.append(read_message(row))
-                size += len(found[-1].draft.content)
-                if size >= MOST_CONTENT:
-                    break
-        return found
+            return read_some(itertools.islice(rows, limit), MOST_LISTED)
 
     def pending(self, device: int, *, after: int, limit: int) -> list[Message]:
-        return [read_message(row) for row in self._read(statements.PENDING, (device, after, limit))]
+        with refusing(), contextlib.closing(self._reader.execute(statements.PENDING, (device, after, limit))) as rows:
+            return read_some(rows, MOST_PENDING)
 
     def count_pending(self, device: int, *, at_most: int) -> int:
         count: int = self._read(statements.COUNT_PENDING, (device, at_most))[0][0]

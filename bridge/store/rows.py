@@ -1,6 +1,7 @@
 """Messages and devices as rows of the database, and back."""
 
 import json
+from collections.abc import Iterable
 from typing import Any
 
 from bridge.model.device import Device
@@ -59,6 +60,18 @@ def read_message(row: Row) -> Message:
         tuple((name, value) for name, value in json.loads(user_properties)) if user_properties else (),
     )
     return Message(device, draft, created_at, expires_at, seq, read_outcome(*outcome))
+
+
+def read_some(rows: Iterable[Row], most: int) -> list[Message]:
+    """Messages until their content has `most` characters; at least one if there is one."""
+    found: list[Message] = []
+    size = 0
+    for row in rows:
+        found.append(read_message(row))
+        size += len(found[-1].draft.content)
+        if size >= most:
+            break
+    return found
 
 
 def read_outcome(

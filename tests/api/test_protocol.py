@@ -1,6 +1,7 @@
 """What the listener itself refuses, byte by byte."""
 
 import asyncio
+import json
 
 import pytest
 
@@ -78,7 +79,7 @@ async def test_a_large_body_is_no_head(client: Client) -> None:
 )
 async def test_malformed(client: Client, data: bytes) -> None:
     answer = await refused(client, data, 400)
-    assert answer.body == b"Bad Request"
+    assert json.loads(answer.body)["error_code"] == "IOTDA.000008"
 
 
 async def test_a_malformed_chunk(client: Client) -> None:

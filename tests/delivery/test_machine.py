@@ -80,12 +80,17 @@ class Queue(RuleBasedStateMachine):
     def run(self, action: Coroutine[Any, Any, T]) -> T:
         return self.loop.run_until_complete(action)
 
-    @initialize(version=st.sampled_from([Version.V311, Version.V5]), window=st.integers(1, 5), qos=st.integers(0, 2))
+    @initialize(
+        version=st.sampled_from([Version.V311, Version.V5]),
+        window=st.integers(1, 5),
+        qos=st.sampled_from([1, 1, 2, 2, 0]),
+    )
     def begin(self, version: Version, window: int, qos: int) -> None:
         self.version = version
         self.window = window
         self.subscribed_always = {DOWN: qos}
         self.run(self._open(window, qos))
+        self.connect(clean=False)
 
     async def _open(self, window: int, qos: int) -> None:
         self.site = Site(Path(self.folder.name, "bridge.db"), mqtt(max_inflight=window, downlink_qos=qos))
@@ -140,21 +145,45 @@ class Queue(RuleBasedStateMachine):
             self.site.log_in(self.device, self.version, clean=clean, properties=expiry)  # type: ignore[arg-type]
         )
 
-    @precondition(lambda self: self.client is not None)
-    @rule(politely=st.booleans())
-    def disconnect(self, politely: bool) -> None:
+    @rule(
+        how=st.sampled_from(["politely", "broken", "restart"]),
+        meanwhile=st.lists(st.sampled_from(["cached", "uncached", "cancel", "time"]), max_size=4),
+        index=INDEX,
+        clean=st.booleans(),
+    )
+    def be_away(self, how: str, meanwhile: list[str], index: int, clean: bool) -> None:
+        """The device leaves, something may happen, the device comes back."""
+        self._leave(how)
+        for action in meanwhile:
+            if action == "cancel" and self.known:
+                self.cancel(index)
+            elif action == "time":
+                self.let_pass(5)
+            else:
+                self.submit(60 if action == "cached" else 0, DOWN, 1)
+            self.holds()
+        self.connect(clean)
+
+    def _leave(self, how: str) -> None:
         assert self.client is not None
-        self.run(self.client.disconnect() if politely else self.site.log_out(self.device, self.client))
+        if how == "restart":
+            self.run(self.site.restart())
+            self.kept = False
+            for known in self.known:
+                known.sent_as = 0
+        elif how == "politely":
+            self.run(self.client.disconnect())
+        else:
+            self.run(self.site.log_out(self.device, self.client))
         self.client = None
         self._left()
 
     def _left(self) -> None:
-        self.flights = {i: flight for i, flight in self.flights.items() if flight.received}
+        self.flights = {i: flight for i, flight in self.flights.items() if flight.received and self.kept}
         for known in self.known:
             if known.uncached and known.state is Status.PENDING:
                 known.state = Status.FAILED
 
-    @precondition(lambda self: self.client is not None)
     @rule(qos=st.integers(0, 2))
     def subscribe(self, qos: int) -> None:
         assert self.client is not None
@@ -163,7 +192,6 @@ class Queue(RuleBasedStateMachine):
         self.subscribed[NEWS] = qos
         assert self.run(self.client.subscribe(NEWS, qos)) == qos
 
-    @precondition(lambda self: self.client is not None)
     @rule()
     def unsubscribe(self) -> None:
         assert self.client is not None
@@ -171,11 +199,18 @@ class Queue(RuleBasedStateMachine):
         self.subscribed.pop(NEWS, None)
         self.run(self.client.unsubscribe(NEWS))
 
-    @precondition(lambda self: self.client is not None and self._unacknowledged())
+    @precondition(lambda self: self._unacknowledged())
     @rule(index=INDEX, refuse=st.booleans())
     def acknowledge(self, index: int, refuse: bool) -> None:
+        self._acknowledge(*self._unacknowledged()[index % len(self._unacknowledged())], refuse=refuse)
+
+    @rule()
+    def acknowledge_all(self) -> None:
+        for packet_id, flight in self._unacknowledged():
+            self._acknowledge(packet_id, flight, refuse=False)
+
+    def _acknowledge(self, packet_id: int, flight: OnItsWay, *, refuse: bool) -> None:
         assert self.client is not None
-        packet_id, flight = self._unacknowledged()[index % len(self._unacknowledged())]
         refuse = refuse and self.version is Version.V5
         answer = Puback if flight.qos == 1 else Pubrec
         self.client.send(answer(packet_id, 0x80 if refuse else 0))
@@ -188,7 +223,7 @@ class Queue(RuleBasedStateMachine):
     def _unacknowledged(self) -> list[tuple[int, OnItsWay]]:
         return [(i, flight) for i, flight in self.flights.items() if not flight.received]
 
-    @precondition(lambda self: self.client is not None and self._received())
+    @precondition(lambda self: self._received())
     @rule(index=INDEX)
     def complete(self, index: int) -> None:
         assert self.client is not None
@@ -208,17 +243,6 @@ class Queue(RuleBasedStateMachine):
         for known in self.known:
             if known.state is Status.PENDING and known.message.expires_at <= self.site.clock():
                 known.state = Status.TIMEOUT
-
-    @rule()
-    def restart(self) -> None:
-        self.run(self.site.restart())
-        self.client = None
-        self.kept = False
-        self.flights = {}
-        for known in self.known:
-            known.sent_as = 0
-            if known.uncached and known.state is Status.PENDING:
-                known.state = Status.FAILED
 
     # What has to be true
 

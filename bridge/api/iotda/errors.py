@@ -1,6 +1,7 @@
 """The error table of the dialect: what went wrong → status, code and text.
 
-The vendor's codes where it has one. Ours: 000404, 000405, 000503, 014018, 014113 to 014116, 014130, 014131.
+The vendor's codes where it has one. Ours: 000404, 000405, 000408, 000431, 000503, 014018, 014113 to 014116, 014130,
+014131.
 """
 
 import asyncio
@@ -114,6 +115,17 @@ class _Error(msgspec.Struct):
 
 
 _encode = msgspec.json.Encoder().encode
+
+_UNREADABLE: Mapping[int, _Error] = {
+    400: _Error("IOTDA.000008", "Invalid request: this is not HTTP."),
+    408: _Error("IOTDA.000408", "The request did not arrive in time."),
+    431: _Error("IOTDA.000431", "The request line and header fields are larger than 65536 bytes."),
+}
+
+
+def error_body(status: int) -> bytes:
+    """What a request is told that was refused before it was complete: 400, 408 or 431."""
+    return _encode(_UNREADABLE[status])
 
 
 def answer_error(scope: Scope, error: BaseException) -> Response:
