@@ -16,6 +16,7 @@ BUSY_TIMEOUT = 5.0
 """Seconds to wait for another process that is writing."""
 BUSY_PAUSE = 0.001
 CACHED_STATEMENTS = 256
+"""Holds all texts of merged statements, two for each number of rows, and the others."""
 PRAGMAS = (
     "PRAGMA synchronous = FULL",
     "PRAGMA foreign_keys = ON",

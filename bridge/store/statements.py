@@ -7,8 +7,8 @@ A test holds every statement of this file to a plan that scans no table. Needs S
 
 from bridge.model.message import Status
 
-CHUNKS = (64, 16, 4, 1)
-"""Rows in one merged statement. Few sizes, so that their texts stay in the cache of compiled statements."""
+MOST_ROWS = 64
+"""Rows in one merged statement. There is a text for each number up to it: a batch is one step, not a chain of sizes."""
 
 ADDED = (
     "seq, device, message_id, ttl, name, encoding, payload_format, topic, correlation_data, response_topic, "
@@ -43,8 +43,8 @@ def _list(where: str) -> str:
     return f"SELECT {WHOLE} FROM message WHERE {where} AND seq < ? ORDER BY seq DESC LIMIT ?"
 
 
-ADD = {count: _add(count) for count in CHUNKS}
-FINISH = {count: _finish(count) for count in CHUNKS}
+ADD = {count: _add(count) for count in range(1, MOST_ROWS + 1)}
+FINISH = {count: _finish(count) for count in range(1, MOST_ROWS + 1)}
 FAIL_UNCACHED = """
     UPDATE message SET status = ?, finished_at = ?, acknowledged_by = ?, failure = ?, detail = ?
     WHERE ttl = 0 AND status = 'PENDING'

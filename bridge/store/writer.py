@@ -8,7 +8,7 @@ thread, and a thread that is woken for the first of fifty writes commits it alon
 Why merged statements. CPython releases the interpreter lock around every step of an SQLite statement, and the writer
 then has to win it back from the busy event loop, which can take a whole switch interval each time. What costs is
 therefore the number of steps, not of rows. All adds of a batch go into a few multi-row INSERTs and all finishes into a
-few UPDATEs from a list of VALUES; chunks come in few sizes, so that their texts are found compiled.
+few UPDATEs from a list of VALUES; the text for each number of rows is found compiled.
 
 Why that is allowed. Merging puts the adds before the finishes. Nobody can tell: a finish names a seq, which exists
 since its add, so it cannot be about a message whose add was queued after it; and whether an add is a duplicate does not
@@ -39,7 +39,7 @@ from typing import Any, TypeAlias, TypeVar
 
 from bridge.model.errors import BridgeError, DuplicateMessage, StoreUnavailable, UnknownDevice
 from bridge.store.rows import Row
-from bridge.store.statements import ADD, CHUNKS, FINISH
+from bridge.store.statements import ADD, FINISH, MOST_ROWS
 
 T = TypeVar("T")
 logger = logging.getLogger(__name__)
@@ -191,13 +191,10 @@ def merged(connection: sqlite3.Connection, batch: list[Write]) -> list[Any]:
 
 
 def execute_merged(connection: sqlite3.Connection, statements: Mapping[int, str], rows: list[Row]) -> None:
-    start = 0
-    for size in CHUNKS:
-        while start + size <= len(rows):
-            parameters = tuple(chain.from_iterable(rows[start : start + size]))
-            if connection.execute(statements[size], parameters).rowcount != size:
-                raise Unexpected
-            start += size
+    for start in range(0, len(rows), MOST_ROWS):
+        part = rows[start : start + MOST_ROWS]
+        if connection.execute(statements[len(part)], tuple(chain.from_iterable(part))).rowcount != len(part):
+            raise Unexpected
 
 
 def one_by_one(connection: sqlite3.Connection, batch: list[Write]) -> list[Any]:
