@@ -3,7 +3,9 @@
 import asyncio
 import contextlib
 import itertools
+import os
 import sqlite3
+import tempfile
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
@@ -33,6 +35,12 @@ def mqtt(**changes: Any) -> MqttSettings:
 def draft(message_id: str = "", **changes: Any) -> Draft:
     fields: dict[str, Any] = {"content": '"hello"', "ttl": 60, **changes}
     return Draft(message_id or f"m-{next(_ids)}", **fields)
+
+
+def scratch() -> "tempfile.TemporaryDirectory[str]":
+    """A folder for databases that are made by the dozen: in memory, where the system has such a place."""
+    memory = Path("/dev/shm")  # noqa: S108
+    return tempfile.TemporaryDirectory(dir=memory if os.access(memory, os.W_OK) else None)
 
 
 class _Late:

@@ -42,6 +42,20 @@ async def test_sent_and_acknowledged(new_site: NewSite, qos: int) -> None:
     assert not [event for event in site.heard.events if event[0] == "acknowledged"]
 
 
+async def test_received_twice_is_reported_once(new_site: NewSite) -> None:
+    site = await new_site(mqtt(downlink_qos=2))
+    pump = site.add_device()
+    client = await site.log_in(pump)
+    site.hub.send(pump.key, downlink(site, 7))
+    packet_id = (await client.receive(Publish)).packet_id
+    for code in (0, 0, 0x80):
+        client.send(Pubrec(packet_id, code))
+        if not code:
+            await client.receive(Pubrel)
+    await client.quiet()
+    assert [event[4] for event in site.heard.events if event[0] == "acknowledged"] == [0]
+
+
 async def test_written_at_qos_0(new_site: NewSite) -> None:
     """Reported when the bytes are handed to the operating system, not before."""
     site = await new_site(mqtt(downlink_qos=0))

@@ -5,7 +5,6 @@ back with another Receive Maximum.
 """
 
 import asyncio
-import tempfile
 from collections.abc import Coroutine
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +24,7 @@ from hypothesis.stateful import (
 from bridge.model.device import Device
 from bridge.mqtt import Pingreq, Pingresp, Properties, Puback, Pubcomp, Publish, Pubrec, Pubrel, Version
 from tests.broker.client import RawClient
-from tests.broker.site import Site, mqtt
+from tests.broker.site import Site, mqtt, scratch
 
 T = TypeVar("T")
 INDEX = st.integers(0, 1000)
@@ -47,7 +46,7 @@ class Exchange(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.loop = asyncio.new_event_loop()
-        self.folder = tempfile.TemporaryDirectory()
+        self.folder = scratch()
         self.sent: list[Sent] = []
         self.client: RawClient | None = None
         self.window = OURS
@@ -205,6 +204,6 @@ def test_whatever_the_receiver_does() -> None:
     run_state_machine_as_test(
         Exchange,
         settings=settings(
-            max_examples=40, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck)
+            max_examples=80, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck)
         ),
     )

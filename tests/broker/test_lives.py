@@ -1,7 +1,6 @@
 """Sessions and wills over time, against a model: who is kept, for how long, and whose will is heard when."""
 
 import asyncio
-import tempfile
 from collections import Counter
 from collections.abc import Coroutine
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from bridge.mqtt import Pingreq, Pingresp, Publish, Will
 from tests.broker.client import RawClient
-from tests.broker.site import Site, mqtt
+from tests.broker.site import Site, mqtt, scratch
 
 T = TypeVar("T")
 CLIENT = st.sampled_from(["a", "b", "c"])
@@ -42,7 +41,7 @@ class Lives(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.loop = asyncio.new_event_loop()
-        self.folder = tempfile.TemporaryDirectory()
+        self.folder = scratch()
         self.lives: dict[str, Life] = {}
         self.now = 0.0
         self.wills = 0
@@ -114,6 +113,11 @@ class Lives(RuleBasedStateMachine):
             self.run(life.client.disconnect(reason))
             self._gone(client_id, normal=reason == 0)
 
+    @rule(reason=st.sampled_from([0, 0x04]))
+    def all_leave(self, reason: int) -> None:
+        for client_id in list(self.lives):
+            self.disconnect(client_id, reason)
+
     @rule(client_id=CLIENT)
     def malformed(self, client_id: str) -> None:
         life = self.lives.get(client_id)
@@ -180,6 +184,6 @@ def test_lives() -> None:
     run_state_machine_as_test(
         Lives,
         settings=settings(
-            max_examples=40, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck)
+            max_examples=80, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck)
         ),
     )

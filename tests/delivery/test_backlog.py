@@ -221,6 +221,9 @@ async def test_sent_again_on_the_next_connection(new_site: NewSite, clean: bool)
     assert await take(client, 1) == ids(messages)[4:]
     await client.quiet()
     assert await delivered(site, messages)
+    outbox = site.delivery._outboxes[pump.key]
+    assert not outbox.inflight
+    assert not outbox.sent_before
 
 
 async def test_sent_again_after_a_take_over(site: Site) -> None:
@@ -284,6 +287,21 @@ async def test_a_backlog_that_cannot_be_read_is_tried_again(site: Site, caplog: 
     await client.quiet()
     await site.let_pass(1)
     assert await take(client, 3) == ids(messages)
+
+
+async def test_backlogs_that_are_tried_again_together(new_site: NewSite) -> None:
+    """Each has its turn, though only one is worked on at once and none of them has a second page."""
+    site = await new_site(mqtt(), DeliverySettings(ack_wait=0, max_concurrent_drains=1))
+    pumps = [site.add_device(f"pump-{number}") for number in range(4)]
+    clients = [await site.log_in(pump) for pump in pumps]
+    messages = [await submit(site, 1, pump.device_id, f"$oc/devices/{pump.device_id}/user/news") for pump in pumps]
+    async with site.unreadable("message"):
+        for client, pump in zip(clients, pumps, strict=True):
+            await client.subscribe(f"$oc/devices/{pump.device_id}/user/#")
+        await clients[0].quiet()
+    await site.let_pass(1)
+    for client, (message,) in zip(clients, messages, strict=True):
+        assert await take(client, 1) == [message.draft.message_id]
 
 
 async def test_expired_ones_in_a_backlog_are_not_sent(site: Site) -> None:

@@ -7,7 +7,6 @@ stands where the message was sent at QoS 1 or 2 before; and nothing waits while 
 
 import asyncio
 import json
-import tempfile
 from collections.abc import Coroutine
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,7 +30,7 @@ from bridge.model.message import Failure, Message, Status
 from bridge.model.topics import user_topic
 from bridge.mqtt import Packet, Pingreq, Pingresp, Puback, Pubcomp, Publish, Pubrec, Pubrel, Version
 from tests.broker.client import RawClient
-from tests.broker.site import Site, mqtt
+from tests.broker.site import Site, mqtt, scratch
 from tests.broker.times import turn
 
 T = TypeVar("T")
@@ -68,7 +67,7 @@ class Queue(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.loop = asyncio.new_event_loop()
-        self.folder = tempfile.TemporaryDirectory()
+        self.folder = scratch()
         self.known: list[Known] = []
         self.client: RawClient | None = None
         self.kept = False
@@ -335,6 +334,6 @@ def test_any_order() -> None:
     run_state_machine_as_test(
         Queue,
         settings=settings(
-            max_examples=60, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck)
+            max_examples=150, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck)
         ),
     )

@@ -11,7 +11,7 @@ import pytest
 from bridge.delivery import DeliverySettings
 from bridge.model.errors import BridgeError, DuplicateMessage, StoreUnavailable, UnknownDevice
 from bridge.model.message import AcknowledgedBy, Message, Outcome, Status
-from bridge.mqtt import Publish
+from bridge.mqtt import Puback, Publish
 from tests.broker.site import Site, draft, mqtt
 from tests.broker.times import turn
 from tests.delivery.conftest import NewSite
@@ -76,6 +76,21 @@ async def test_the_answer_does_not_wait_for_the_second_commit(new_site: NewSite)
         assert site.stored(message) is Status.PENDING
         assert site.status(pump, message) is Status.DELIVERED
     assert await site.stored_as(message) is Status.DELIVERED
+
+
+async def test_a_failure_is_answered_only_when_it_is_committed(new_site: NewSite) -> None:
+    """Whoever is told FAILED may rely on the message never being sent again, whatever happens to the daemon."""
+    site = await new_site(mqtt(), PATIENT)
+    pump = site.add_device()
+    client = await site.log_in(pump)
+    submission = begin(site.submit(pump))
+    publish = await client.receive(Publish)
+    with site.writer_held():
+        client.send(Puback(publish.packet_id, 0x80))
+        await client.quiet()
+        assert not submission.done()
+    assert (await submission).status is Status.FAILED
+    assert [state for _, state in on_disk(site)] == ["FAILED"]
 
 
 async def test_who_waits_too_long_is_answered_pending(new_site: NewSite) -> None:
