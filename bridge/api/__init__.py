@@ -8,6 +8,7 @@ server.py      HttpServer: a listener that starts, tells its address and stops
 protocol.py    limits on the way in: size and time of a request
 request_id.py  X-Request-Id
 cork.py        answers leave in one piece
+direct.py      a shorter way for the POST of a message
 resource.py    one path as an ASGI endpoint: method → handler, exception → the dialect's answer
 access.py      who is asking, and may they
 body.py        the request body, bounded in size

@@ -1,12 +1,13 @@
 """The ASGI application: every route, and the answer where there is none."""
 
 from collections.abc import Callable
+from typing import Any
 
 from starlette.routing import Router
-from starlette.types import ASGIApp
 
 from bridge.api.access import AccessCheck
 from bridge.api.base import Access, Messages
+from bridge.api.direct import Direct
 from bridge.api.health import health_routes
 from bridge.api.iotda.errors import answer_error
 from bridge.api.iotda.messages import DeviceMessages
@@ -14,9 +15,17 @@ from bridge.api.resource import NoResource
 from bridge.api.settings import HttpSettings
 
 
+class Api(Router):
+    """An ASGI application, with a shorter way for one of its routes."""
+
+    def __init__(self, direct: Direct, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.direct = direct
+
+
 def create_app(
     *, messages: Messages, access: Access, ready: Callable[[], bool], settings: HttpSettings, max_ttl: int
-) -> ASGIApp:
+) -> Api:
     """`ready` is asked by /readyz; `max_ttl` is the largest ttl of a message, in minutes.
 
     The application has no start or end of its own: it may be served as soon as the others are ready, and dropped. It is
@@ -24,7 +33,8 @@ def create_app(
     """
     check = AccessCheck(access)
     device_messages = DeviceMessages(messages, check, max_body=settings.max_body, max_ttl=max_ttl)
-    return Router(
+    return Api(
+        device_messages.direct(),
         [*device_messages.routes(), *health_routes(ready, answer_error)],
         redirect_slashes=False,  # a path with one slash more is another path, and a POST must not be redirected
         default=NoResource(answer_error),

@@ -5,12 +5,14 @@ httptools has none of them. Kept cheap: a request that arrives in one piece cost
 
 import asyncio
 import http
+import re
 from typing import Any, cast
 
 import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from bridge.api.cork import Cork, CorkedTransport
+from bridge.api.direct import Direct, DirectCycle
 from bridge.api.iotda.errors import error_body
 from bridge.api.request_id import new_request_id
 
@@ -29,9 +31,13 @@ class HttpProtocol(HttpToolsProtocol):
     here is answered once every request before it has been answered, and closes the connection.
     """
 
-    def __init__(self, *args: Any, max_discard: int, cork: Cork, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, max_discard: int, max_body: int, cork: Cork, direct: Direct, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._cork = cork
+        self._direct = direct
+        self._max_body = max_body
+        self._plain: re.Match[bytes] | None = None
+        self._body = b""
         self._max_discard = max_discard
         self._discarded = 0
         self._held = 0  # bytes read since the last head, piece of a body or end of a message
@@ -60,6 +66,8 @@ class HttpProtocol(HttpToolsProtocol):
         except httptools.HttpParserError:
             self._refuse(431 if self._head_open and self._held > MAX_HEAD else 400)
             return
+        if self._plain is not None:
+            self._take_the_long_way()
         if self._held > MAX_HEAD:
             self._refuse(431)
         elif (self._head_open or self._body_open) and self._timer is None:
@@ -79,12 +87,17 @@ class HttpProtocol(HttpToolsProtocol):
         self._body_open = True
         self._held = 0
         self._stop_timer()
+        self._plain = self._is_plain()
+        if self._plain is not None:
+            return
         super().on_headers_complete()
         self.headers = []  # trailer fields of a chunked body end here, not in the scope of the running request
 
     def on_body(self, body: bytes) -> None:
         self._held = 0
-        if self.cycle.response_complete:
+        if self._plain is not None:
+            self._body += body
+        elif self.cycle.response_complete:
             self._discard(len(body))
         else:
             super().on_body(body)
@@ -95,7 +108,45 @@ class HttpProtocol(HttpToolsProtocol):
         self._body_open = False
         self._held = 0
         self._stop_timer()
-        super().on_message_complete()
+        if self._plain is not None:
+            self._begin(self._plain)
+        else:
+            super().on_message_complete()
+
+    def _is_plain(self) -> re.Match[bytes] | None:
+        """Whether the request may go the direct way: nothing runs before it, and its body is announced and not long."""
+        if self.parser.get_method() != self._direct.method or self.expect_100_continue:
+            return None
+        if self.cycle is not None and not self.cycle.response_complete:
+            return None
+        lengths = [value for name, value in self.headers if name == b"content-length"]
+        if len(lengths) != 1 or int(lengths[0]) > self._max_body:
+            return None
+        return self._direct.match(self.url)
+
+    def _take_the_long_way(self) -> None:
+        """The body is still on its way, and credentials are checked before anybody waits for it."""
+        body, self._body, self._plain = self._body, b"", None
+        super().on_headers_complete()
+        self.headers = []
+        if body:
+            super().on_body(body)
+
+    def _begin(self, plain: re.Match[bytes]) -> None:
+        keep_alive = self.parser.get_http_version() != "1.0" and self.parser.should_keep_alive()
+        cycle = self.cycle = DirectCycle(keep_alive)  # type: ignore[assignment]
+        headers, body = self.headers, self._body
+        self._plain, self._body, self.headers = None, b"", []
+        task = self.loop.create_task(self._answer_plain(cycle, plain, headers, body))
+        self.tasks.add(task)
+        task.add_done_callback(self.tasks.discard)
+
+    async def _answer_plain(
+        self, cycle: DirectCycle, plain: re.Match[bytes], headers: list[tuple[bytes, bytes]], body: bytes
+    ) -> None:
+        response = await self._direct.answer(plain, headers, body)
+        cycle.finish(self.transport, self.server_state.default_headers, response)
+        self.on_response_complete()
 
     def _feed(self, data: bytes | memoryview) -> bytes | memoryview:
         """Parse `data`; returns what is left of it when the parser stopped at a request for an upgrade.

@@ -39,17 +39,21 @@ class Resource:
         self._allow = ", ".join(sorted(self._handlers))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        call = Call(scope, receive)
-        request_id = scope[KEY] = request_id_of(call.fields)
+        response = await self.answer(Call(scope, receive))
+        await response(scope, receive, send)
+
+    async def answer(self, call: Call) -> Response:
+        """The answer to a request, whatever happens inside."""
+        request_id = call.scope[KEY] = request_id_of(call.fields)
         try:
-            response = await self._handler(scope["method"])(call)
+            response = await self._handler(call.scope["method"])(call)
         except (Exception, asyncio.CancelledError) as error:  # cancelled: the daemon stops in the middle of the request
-            response = self._answer_error(scope, error)
+            response = self._answer_error(call.scope, error)
             if getattr(error, "hang_up", False) or b"expect" in call.fields:
                 # A client that waits for "100 Continue" may or may not send the body now: what follows is not clear.
                 response.headers["connection"] = "close"
         response.raw_headers.append((FIELD, request_id.encode()))
-        await response(scope, receive, send)
+        return response
 
     def _handler(self, method: str) -> Handler:
         handler = self._handlers.get(method)

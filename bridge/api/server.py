@@ -8,8 +8,8 @@ from collections.abc import Generator
 from typing import Any, cast
 
 import uvicorn
-from starlette.types import ASGIApp
 
+from bridge.api.app import Api
 from bridge.api.body import DISCARD
 from bridge.api.cork import Cork
 from bridge.api.protocol import HttpProtocol
@@ -22,7 +22,7 @@ KEEP_ALIVE = 75
 class HttpServer:
     """Serves one application on one address. Belongs to the running event loop; starts and stops once."""
 
-    def __init__(self, app: ASGIApp, settings: HttpSettings) -> None:
+    def __init__(self, app: Api, settings: HttpSettings) -> None:
         self._bind = settings.bind
         self._server = _Server(_config(app, settings))
         self._task: asyncio.Task[None] | None = None
@@ -77,8 +77,14 @@ class _Server(uvicorn.Server):
             connection.transport.close()
 
 
-def _config(app: ASGIApp, settings: HttpSettings) -> uvicorn.Config:
-    protocol = functools.partial(HttpProtocol, max_discard=DISCARD * settings.max_body, cork=Cork())
+def _config(app: Api, settings: HttpSettings) -> uvicorn.Config:
+    protocol = functools.partial(
+        HttpProtocol,
+        max_discard=DISCARD * settings.max_body,
+        max_body=settings.max_body,
+        cork=Cork(),
+        direct=app.direct,
+    )
     return uvicorn.Config(
         cast("Any", app),
         loop="none",

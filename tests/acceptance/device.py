@@ -3,8 +3,9 @@
 import queue
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 from paho.mqtt.client import MQTT_CLEAN_START_FIRST_ONLY, Client, ConnectFlags, DisconnectFlags, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
@@ -13,7 +14,9 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from bridge.mqtt import Version
-from tests.acceptance.waiting import PATIENCE
+from tests.acceptance.waiting import PATIENCE, parts
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -64,22 +67,16 @@ class Device:
         self.session_present = False
         self.disconnect_reason: int | None = None
         """Of a DISCONNECT from the server."""
-        older = None if version is Version.V5 else clean
         self._client = Client(
             CallbackAPIVersion.VERSION2,
             login.client_id,
-            clean_session=older,
+            clean_session=None if version is Version.V5 else clean,
             protocol=MQTTProtocolVersion(version),
             manual_ack=manual_ack,
             reconnect_on_failure=False,
         )
         self._client.username_pw_set(login.username, login.password)
-        self._client.on_connect = self._on_connect
-        self._client.on_disconnect = self._on_disconnect
-        self._client.on_message = self._on_message
-        self._client.on_publish = self._on_publish
-        self._client.on_subscribe = self._on_subscribe
-        self._client.on_unsubscribe = self._on_unsubscribe
+        self._listen()
 
     def connect(self) -> Self:
         code = self.try_connect()
@@ -92,15 +89,12 @@ class Device:
             *self._address, self._keep_alive, clean_start=self._clean_start, properties=self._properties
         )
         self._client.loop_start()
-        assert self._answered.wait(PATIENCE), "no CONNACK"
+        assert _happens(self._answered), "no CONNACK"
         assert self._connack is not None
         return int(self._connack.value)
 
     def next(self, within: float = PATIENCE) -> Received:
-        try:
-            return self.received.get(timeout=within)
-        except queue.Empty:
-            raise AssertionError(f"nothing received within {within:g} s") from None
+        return _got(self.received, within)
 
     def take(self, count: int) -> list[Received]:
         return [self.next() for _ in range(count)]
@@ -127,20 +121,25 @@ class Device:
 
     def lost(self) -> None:
         """Wait until the server has ended the connection."""
-        assert self._gone.wait(PATIENCE), "still connected"
+        assert _happens(self._gone), "still connected"
 
     def close(self) -> None:
         self._client.disconnect()
         self._client.loop_stop()
         self._client._reset_sockets(sockpair_only=True)  # left to the garbage collector otherwise
 
+    def _listen(self) -> None:
+        self._client.on_connect = self._on_connect
+        self._client.on_disconnect = self._on_disconnect
+        self._client.on_message = self._on_message
+        self._client.on_publish = self._on_publish
+        self._client.on_subscribe = self._on_subscribe
+        self._client.on_unsubscribe = self._on_unsubscribe
+
     def _reason(self, mid: int | None) -> int:
         """Of the acknowledgement with this packet identifier; they come in the order in which they were asked for."""
         while True:
-            try:
-                acknowledged, reason = self._acknowledged.get(timeout=PATIENCE)
-            except queue.Empty:
-                raise AssertionError(f"no acknowledgement for {mid}") from None
+            acknowledged, reason = _got(self._acknowledged, PATIENCE)
             if acknowledged == mid:
                 return reason
 
@@ -165,6 +164,17 @@ class Device:
 
     def _on_unsubscribe(self, client: Client, _: Any, mid: int, __: list[ReasonCode], ___: Any) -> None:
         self._acknowledged.put((mid, 0))
+
+
+def _happens(event: threading.Event) -> bool:
+    return any(event.wait(part) for part in parts(PATIENCE))
+
+
+def _got(source: queue.Queue[T], within: float) -> T:
+    for part in parts(within):
+        with suppress(queue.Empty):
+            return source.get(timeout=part)
+    raise AssertionError(f"nothing received within {within:g} s")
 
 
 def _properties(kind: int, values: dict[str, object] | None) -> Properties | None:

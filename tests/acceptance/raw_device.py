@@ -2,7 +2,6 @@
 
 import select
 import socket
-import time
 from collections import deque
 from contextlib import suppress
 from typing import Any, Self, TypeVar
@@ -24,7 +23,7 @@ from bridge.mqtt import (
     encode,
 )
 from tests.acceptance.device import Login
-from tests.acceptance.waiting import PATIENCE
+from tests.acceptance.waiting import PATIENCE, parts
 
 P = TypeVar("P", bound=Packet)
 
@@ -67,9 +66,9 @@ class RawDevice:
 
     def receive(self, within: float = PATIENCE) -> Packet | None:
         """The next packet; None when the server has ended the connection."""
-        deadline = time.monotonic() + within
+        remaining = parts(within)
         while not self._packets and not self._ended:
-            assert self.hears_within(deadline - time.monotonic()), f"nothing received within {within:g} s"
+            assert any(self.hears_within(part) for part in remaining), f"nothing received within {within:g} s"
             self._read()
         return self._packets.popleft() if self._packets else None
 
@@ -122,7 +121,7 @@ class RawDevice:
 
     def hears_within(self, seconds: float) -> bool:
         """Whether something comes, the end included."""
-        return bool(select.select([self._socket], [], [], max(0.0, seconds))[0])
+        return bool(select.select([self._socket], [], [], seconds)[0])
 
     def _read(self) -> None:
         try:

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, suppress
 
 AT_ONCE = 200
-WITHIN = 20.0
+WITHIN = 60.0
 
 
 def answers(address: tuple[str, int], said: Sequence[bytes], *, leave: bool, at_once: int = AT_ONCE) -> list[bytes]:

@@ -10,7 +10,21 @@ from collections.abc import Iterator
 
 import pytest
 
-from bridge.mqtt import Connack, Connect, Decoder, Disconnect, Packet, ReasonCode, ReturnCode, Side, Version, encode
+from bridge.mqtt import (
+    Connack,
+    Connect,
+    Decoder,
+    Disconnect,
+    Packet,
+    ReasonCode,
+    ReturnCode,
+    Side,
+    Suback,
+    Subscribe,
+    Subscription,
+    Version,
+    encode,
+)
 from tests.acceptance.account import SECRET
 from tests.acceptance.daemon import Daemon
 from tests.acceptance.device import Device, Login
@@ -196,6 +210,13 @@ def test_a_packet_too_large_is_refused_by_its_length(target: Daemon, version: Ve
     (answer,) = answers(target.mqtt, [_hello(target, version) + huge], leave=False)
     refused = [Disconnect(ReasonCode.PACKET_TOO_LARGE)] if version is Version.V5 else []
     assert _read(version, answer)[1:] == refused
+
+
+def test_a_filter_of_very_many_levels_is_refused(target: Daemon, version: Version) -> None:
+    deep = encode(Subscribe(1, [Subscription("+/" * 30_000 + "#", 1)]), version)
+    (answer,) = answers(target.mqtt, [_hello(target, version) + deep], leave=True)
+    refused = ReasonCode.TOPIC_FILTER_INVALID if version is Version.V5 else ReasonCode.UNSPECIFIED_ERROR
+    assert _read(version, answer)[1:] == [Suback(1, [refused])]
 
 
 def test_the_daemon_survives_without_file_descriptors(target: Daemon) -> None:

@@ -11,13 +11,13 @@ from bridge.broker.session import Session
 from bridge.broker.subscriptions import SubscriptionTree
 from bridge.mqtt import Subscription, check_topic_filter, check_topic_name, matches
 
-SESSIONS = [Session(f"client-{number}", Identity("default")) for number in range(3)]
+SESSIONS = [Session(f"client-{number}", Identity("default")) for number in range(2)]
 
-LEVEL = st.sampled_from(["a", "b", "", "$x", "sport"])
-NAME = st.lists(LEVEL, min_size=1, max_size=5).map("/".join).filter(bool)
+LEVEL = st.sampled_from(["a", "", "$x"])
+NAME = st.lists(LEVEL, min_size=1, max_size=4).map("/".join).filter(bool)
 FILTER = st.builds(
     lambda levels, rest: "/".join([*levels, *rest]),
-    st.lists(LEVEL | st.just("+"), max_size=4),
+    st.lists(st.just("+") | LEVEL, max_size=3),
     st.sampled_from([[], ["#"]]),
 ).filter(bool)
 ADD = st.tuples(st.sampled_from(SESSIONS), FILTER, st.integers(0, 2))
@@ -62,10 +62,10 @@ def test_finds_what_matches(steps: list[Step], names: list[str]) -> None:
 def test_matching_changes_nothing() -> None:
     tree = SubscriptionTree()
     for number, topic_filter in enumerate(("a/b", "a/+", "#", "+/b")):
-        tree.add(SESSIONS[number % 3], Subscription(topic_filter, number % 3))
+        tree.add(SESSIONS[number % 2], Subscription(topic_filter, number % 3))
     first = tree.match("a/b")
     assert tree.match("a/b") == first
-    assert tree.match("nothing/at/all") == {SESSIONS[2]: Subscription("#", 2)}
+    assert tree.match("nothing/at/all") == {SESSIONS[0]: Subscription("#", 2)}
 
 
 @pytest.mark.parametrize("topic_filter", ["a", "a/b", "+", "#", "a/+/c", "a/b/#"])

@@ -290,7 +290,7 @@ async def test_a_backlog_that_cannot_be_read_is_tried_again(site: Site, caplog: 
 
 
 async def test_backlogs_that_are_tried_again_together(new_site: NewSite) -> None:
-    """Each has its turn, though only one is worked on at once and none of them has a second page."""
+    """Each has its turn, though only one is worked on at once and the first have nothing left to be sent."""
     site = await new_site(mqtt(), DeliverySettings(ack_wait=0, max_concurrent_drains=1))
     pumps = [site.add_device(f"pump-{number}") for number in range(4)]
     clients = [await site.log_in(pump) for pump in pumps]
@@ -299,8 +299,10 @@ async def test_backlogs_that_are_tried_again_together(new_site: NewSite) -> None
         for client, pump in zip(clients, pumps, strict=True):
             await client.subscribe(f"$oc/devices/{pump.device_id}/user/#")
         await clients[0].quiet()
+    for device_id, (message,) in (("pump-0", messages[0]), ("pump-1", messages[1])):
+        await site.delivery.cancel("default", device_id, message.draft.message_id)
     await site.let_pass(1)
-    for client, (message,) in zip(clients, messages, strict=True):
+    for client, (message,) in zip(clients[2:], messages[2:], strict=True):
         assert await take(client, 1) == [message.draft.message_id]
 
 

@@ -37,6 +37,7 @@ async def test_removed_while_it_is_connected(new_site: NewSite) -> None:
     await client.receive(Publish)
     site.store.remove_device("default", "pump-1")
     assert await client.ended() == 0x98
+    await site.store.flush()
     await site.let_pass(2)
     assert [(await submission).outcome for submission in submissions] == [None] * 3  # there is nothing left to say
     assert site.delivery._outboxes == {}

@@ -6,6 +6,7 @@ from starlette.routing import BaseRoute, Route
 from bridge.api.access import AccessCheck
 from bridge.api.base import Messages
 from bridge.api.body import read_json
+from bridge.api.direct import Direct
 from bridge.api.iotda.errors import answer_error
 from bridge.api.iotda.parse import parse_message
 from bridge.api.iotda.query import bad_marker, check_device, check_message_id, parse_page
@@ -14,6 +15,8 @@ from bridge.api.resource import Call, Resource
 from bridge.model.errors import UnknownMessage
 
 PATH = "/v5/iot/{project_id}/devices/{device_id}/messages"
+PLAIN = rb"/v5/iot/(?P<project_id>[A-Za-z0-9_-]{1,64})/devices/(?P<device_id>[A-Za-z0-9_-]{1,128})/messages"
+"""The target of a POST with nothing in it that needs decoding."""
 
 SEND = "messages:send"
 READ = "messages:read"
@@ -27,10 +30,15 @@ class DeviceMessages:
         self._check = check
         self._max_body = max_body
         self._max_ttl = max_ttl
+        self._all = Resource(answer_error, {"POST": self.create, "GET": self.index})
+
+    def direct(self) -> Direct:
+        """The way for what every message begins with."""
+        return Direct(b"POST", PLAIN, self._all)
 
     def routes(self) -> list[BaseRoute]:
         return [
-            Route(PATH, Resource(answer_error, {"POST": self.create, "GET": self.index})),
+            Route(PATH, self._all),
             Route(PATH + "/{message_id}", Resource(answer_error, {"GET": self.show, "DELETE": self.delete})),
         ]
 
