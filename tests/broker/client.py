@@ -29,9 +29,7 @@ from bridge.mqtt import (
     Will,
     encode,
 )
-
-PATIENCE = 5.0
-"""Seconds after which something that does not come counts as missing."""
+from tests.broker.times import comes
 
 P = TypeVar("P", bound=Packet)
 
@@ -83,6 +81,19 @@ class RawClient(asyncio.Protocol):
         self.send(Pingreq())
         await self.receive(Pingresp)
 
+    async def before_pong(self) -> list[Packet]:
+        """What comes before the answer to a PINGREQ, or together with it."""
+        self.send(Pingreq())
+        before: list[Packet] = []
+        while not isinstance(packet := await self._next(), Pingresp):
+            assert packet is not None, "the connection ended"
+            before.append(packet)
+        while self._packets:
+            packet = self._packets.popleft()
+            assert packet is not None, "the connection ended"
+            before.append(packet)
+        return before
+
     async def ended(self) -> int | None:
         """The server ends the connection and sends nothing but, perhaps, a DISCONNECT: its reason code."""
         packet = await self._next()
@@ -93,10 +104,9 @@ class RawClient(asyncio.Protocol):
         return packet.reason_code
 
     async def _next(self) -> Packet | None:
-        async with asyncio.timeout(PATIENCE):
-            while not self._packets:
-                self._more.clear()
-                await self._more.wait()
+        while not self._packets:
+            self._more.clear()
+            await comes(self._more)
         return self._packets.popleft()
 
     # what goes
@@ -183,7 +193,7 @@ class RawClient(asyncio.Protocol):
 
     async def _released(self, packet_id: int) -> None:
         """The PUBREL comes, perhaps behind other packets, which stay to be received."""
-        before = []
+        before: list[Packet] = []
         while (packet := await self._next()) != Pubrel(packet_id):
             assert isinstance(packet, Publish | Pubrel), f"expected Pubrel, got {packet}"
             before.append(packet)

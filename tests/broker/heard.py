@@ -5,7 +5,7 @@ from typing import Any
 
 from bridge.broker.base import DownlinkListener
 from bridge.model.message import AcknowledgedBy
-from tests.broker.client import PATIENCE
+from tests.broker.times import comes
 
 
 class Heard:
@@ -19,13 +19,12 @@ class Heard:
 
     async def wait(self, *event: Any) -> tuple[Any, ...]:
         """The first event that begins like this, now or as soon as it comes."""
-        async with asyncio.timeout(PATIENCE):
-            while True:
-                for index, heard in enumerate(self.events):
-                    if heard[: len(event)] == event:
-                        return self.events.pop(index)
-                self._more.clear()
-                await self._more.wait()
+        while True:
+            for index, heard in enumerate(self.events):
+                if heard[: len(event)] == event:
+                    return self.events.pop(index)
+            self._more.clear()
+            await comes(self._more)
 
     def _note(self, *event: Any) -> None:
         self.events.append(event)

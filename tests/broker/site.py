@@ -20,9 +20,9 @@ from bridge.model.errors import UnknownMessage
 from bridge.model.message import Draft, Message, Status
 from bridge.mqtt import Properties, Version, Will
 from bridge.store import Store
-from tests.broker.client import PATIENCE, RawClient
+from tests.broker.client import RawClient
 from tests.broker.heard import Heard
-from tests.broker.times import LoopTime, WallClock, turn
+from tests.broker.times import PATIENCE, LoopTime, WallClock, turn
 
 SECRET = "a-good-secret"
 _ids = itertools.count(1)

@@ -22,7 +22,7 @@ from hypothesis.stateful import (
 )
 
 from bridge.model.device import Device
-from bridge.mqtt import Pingreq, Pingresp, Properties, Puback, Pubcomp, Publish, Pubrec, Pubrel, Version
+from bridge.mqtt import Packet, Properties, Puback, Pubcomp, Publish, Pubrec, Pubrel, Version
 from tests.broker.client import RawClient
 from tests.broker.site import Site, mqtt, scratch
 
@@ -65,7 +65,7 @@ class Exchange(RuleBasedStateMachine):
         self.run(self._open())
 
     async def _open(self) -> None:
-        self.site = Site(Path(self.folder.name, "bridge.db"), mqtt(max_inflight=OURS))
+        self.site = Site(Path(self.folder.name, "bridge.db"), mqtt(max_inflight=OURS, connect_timeout=300))
         await self.site.__aenter__()
         self.device: Device = self.site.add_device()
         self.sender = await self.site.log_in(self.site.add_device("sender"), Version.V311)
@@ -168,7 +168,7 @@ class Exchange(RuleBasedStateMachine):
         assert not waiting or len(self.open) + len(self.received) > self.window // 2
 
     def _take_in(self) -> None:
-        for packet in self.run(self._before_pong()):
+        for packet in self.run(self._settle()):
             if isinstance(packet, Pubrel):
                 assert packet.packet_id in self.received
                 self.released.add(packet.packet_id)
@@ -176,15 +176,12 @@ class Exchange(RuleBasedStateMachine):
                 assert isinstance(packet, Publish)
                 self._received(packet)
 
-    async def _before_pong(self) -> list[Publish | Pubrel]:
+    async def _settle(self) -> list[Packet]:
         assert self.client is not None
-        before: list[Publish | Pubrel] = []
-        for _ in range(3):
-            self.client.send(Pingreq())
-            while not isinstance(packet := await self.client._next(), Pingresp):
-                assert isinstance(packet, Publish | Pubrel)
-                before.append(packet)
-        return before
+        packets = await self.client.before_pong()
+        while before := await self.client.before_pong():
+            packets += before
+        return packets
 
     def _received(self, publish: Publish) -> None:
         sent = self.sent[int(publish.payload)]

@@ -18,7 +18,8 @@ from tests.broker.site import SECRET, Site, mqtt
 from tests.broker.times import turn
 
 FEW, MANY = 10, 2000
-TOLERANCE = 1.03
+TOLERANCE = 1.3
+"""Timers come between; a cost that grew with the crowd would be two hundred times as high."""
 
 
 class Sink(asyncio.Transport):
@@ -82,14 +83,15 @@ async def crowd(site: Site, first: int, last: int) -> list[Link]:
 
 
 async def calls(action: Callable[[], Awaitable[None]]) -> int:
-    """Function calls, of Python and of C, that the action needs: the least of several times, as timers come between."""
+    """Function calls by and within our code: the least of several times, because timers come between."""
     counts = []
     for _ in range(10):
         count = 0
 
         def profile(frame: FrameType, event: str, argument: Any) -> None:
             nonlocal count
-            count += event in ("call", "c_call")
+            if event in ("call", "c_call"):
+                count += str(frame.f_globals.get("__name__")).startswith("bridge.")
 
         sys.setprofile(profile)
         try:

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
-from bridge.mqtt import Pingreq, Pingresp, Publish, Will
+from bridge.mqtt import Publish, Will
 from tests.broker.client import RawClient
 from tests.broker.site import Site, mqtt, scratch
 
@@ -55,7 +55,10 @@ class Lives(RuleBasedStateMachine):
         self.run(self._open())
 
     async def _open(self) -> None:
-        self.site = Site(Path(self.folder.name, "bridge.db"), mqtt(max_sessions=MOST_SESSIONS, max_keep_alive=65_535))
+        self.site = Site(
+            Path(self.folder.name, "bridge.db"),
+            mqtt(max_sessions=MOST_SESSIONS, max_keep_alive=65_535, connect_timeout=300),
+        )
         await self.site.__aenter__()
         self.token = self.site.store.add_token("ops", None, frozenset(("admin",)))
         self.watcher = await self.site.client()
@@ -172,8 +175,7 @@ class Lives(RuleBasedStateMachine):
 
     async def _before_pong(self) -> Counter[bytes]:
         heard: Counter[bytes] = Counter()
-        self.watcher.send(Pingreq())
-        while not isinstance(packet := await self.watcher._next(), Pingresp):
+        for packet in await self.watcher.before_pong():
             assert isinstance(packet, Publish)
             await self.watcher.acknowledge(packet)
             heard[packet.payload] += 1

@@ -16,10 +16,10 @@ from bridge.broker import MqttSettings
 from bridge.broker.plugins import Plugins, PluginSession
 from bridge.model.errors import BadSettings
 from bridge.mqtt import Connack, Connect, Publish, Suback, Subscribe, Subscription, Version
-from tests.broker.client import PATIENCE, RawClient
+from tests.broker.client import RawClient
 from tests.broker.conftest import NewSite
 from tests.broker.site import SECRET, Site, mqtt
-from tests.broker.times import turn
+from tests.broker.times import comes, turn
 
 HERE = __name__
 
@@ -102,8 +102,7 @@ async def slow() -> type[Slow]:
 async def asked(site: Site, client: RawClient) -> None:
     """The client has sent a CONNECT that only the slow plug-in can judge, and the plug-in knows."""
     client.send(Connect(client.version, "anna", username="anna", password=b"secret"))
-    async with asyncio.timeout(PATIENCE):
-        await Slow.asked.wait()
+    await comes(Slow.asked)
 
 
 @pytest.mark.parametrize(
@@ -189,8 +188,7 @@ async def test_a_plug_in_that_takes_its_time(new_site: NewSite, slow: type[Slow]
         Subscribe(1, [Subscription("a", 0)]),
         Publish("a", b"x"),
     )
-    async with asyncio.timeout(PATIENCE):
-        await Slow.asked.wait()
+    await comes(Slow.asked)
     await (await site.log_in(site.add_device())).quiet()
     client.publish("a", b"y")
     slow.answer.set_result(True)
@@ -205,8 +203,7 @@ async def test_a_client_that_says_too_much_while_it_is_judged(new_site: NewSite,
     client = await site.client()
     connect = Connect(Version.V5, "anna", username="anna", password=b"secret")
     client.send(connect, connect, Publish("a", b"x"))
-    async with asyncio.timeout(PATIENCE):
-        await Slow.asked.wait()
+    await comes(Slow.asked)
     slow.answer.set_result(True)
     await client.receive(Connack)
     assert await client.ended() == 0x82

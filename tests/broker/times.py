@@ -1,9 +1,13 @@
 """The two kinds of time the daemon lives in, both in the hands of a test."""
 
 import asyncio
+import contextlib
 
 MILLISECONDS = 1000
 START = 1_700_000_000_000
+PATIENCE = 10.0
+"""Seconds after which something that does not come counts as missing."""
+SLICE = 0.5
 
 
 class WallClock:
@@ -32,6 +36,16 @@ class LoopTime:
 
     def advance(self, seconds: float) -> None:
         self._ahead += seconds
+
+
+async def comes(event: asyncio.Event) -> None:
+    """Wait for it. A machine that stands still for a while does not use the patience up."""
+    for _ in range(int(PATIENCE / SLICE)):
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(SLICE):
+                await event.wait()
+                return
+    raise TimeoutError(f"nothing came for {PATIENCE:g} s")
 
 
 async def turn() -> None:

@@ -28,7 +28,7 @@ from bridge.model.device import Device
 from bridge.model.errors import UnknownMessage
 from bridge.model.message import Failure, Message, Status
 from bridge.model.topics import user_topic
-from bridge.mqtt import Packet, Pingreq, Pingresp, Puback, Pubcomp, Publish, Pubrec, Pubrel, Version
+from bridge.mqtt import Packet, Puback, Pubcomp, Publish, Pubrec, Pubrel, Version
 from tests.broker.client import RawClient
 from tests.broker.site import Site, mqtt, scratch
 from tests.broker.times import turn
@@ -92,7 +92,9 @@ class Queue(RuleBasedStateMachine):
         self.connect(clean=False)
 
     async def _open(self, window: int, qos: int) -> None:
-        self.site = Site(Path(self.folder.name, "bridge.db"), mqtt(max_inflight=window, downlink_qos=qos))
+        self.site = Site(
+            Path(self.folder.name, "bridge.db"), mqtt(max_inflight=window, downlink_qos=qos, connect_timeout=300)
+        )
         await self.site.__aenter__()
         self.device: Device = self.site.add_device()
 
@@ -297,17 +299,10 @@ class Queue(RuleBasedStateMachine):
         while new or delivery._drains._scheduled or delivery._moves._decided:
             await self.site.store.flush()
             await turn()
-            new = self.client is not None and await self._before_pong(packets)
+            before = [] if self.client is None else await self.client.before_pong()
+            packets += before
+            new = bool(before)
         return packets
-
-    async def _before_pong(self, packets: list[Packet]) -> bool:
-        assert self.client is not None
-        before = len(packets)
-        self.client.send(Pingreq())
-        while not isinstance(packet := await self.client._next(), Pingresp):
-            assert packet is not None
-            packets.append(packet)
-        return len(packets) > before
 
     def _sent(self, publish: Publish) -> None:
         message_id = json.loads(publish.payload)["id"]
