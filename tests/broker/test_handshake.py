@@ -20,6 +20,7 @@ from bridge.mqtt import (
 )
 from tests.broker.conftest import NewSite
 from tests.broker.site import SECRET, Site, mqtt
+from tests.broker.times import turn
 
 VERSIONS = pytest.mark.parametrize("version", list(Version), ids=lambda version: version.name)
 
@@ -238,7 +239,7 @@ async def test_byte_by_byte(site: Site, version: Version) -> None:
     data = encode(Connect(version, "pump-1", username="pump-1", password=SECRET.encode()), version)
     for byte in data:
         client.send_bytes(bytes((byte,)))
-        await asyncio.sleep(0)
+        await turn()
     assert (await client.receive(Connack)).reason_code == 0
 
 
