@@ -178,9 +178,12 @@ class Exchange(RuleBasedStateMachine):
 
     async def _settle(self) -> list[Packet]:
         assert self.client is not None
-        packets = await self.client.before_pong()
-        while before := await self.client.before_pong():
+        packets: list[Packet] = []
+        at_rest = 0
+        while at_rest < 2:  # what was still being done in the first round arrives in the second
+            before = await self.client.before_pong()
             packets += before
+            at_rest = 0 if before else at_rest + 1
         return packets
 
     def _received(self, publish: Publish) -> None:

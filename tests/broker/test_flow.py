@@ -267,6 +267,58 @@ async def test_nothing_is_sent_to_whoever_is_being_closed(site: Site) -> None:
     line.flush()
 
 
+def large(number: int) -> bytes:
+    return b"%03d" % number + BIG
+
+
+@pytest.mark.parametrize("qos", [1, 2])
+async def test_more_in_a_turn_than_is_collected(site: Site, qos: int) -> None:
+    """What goes beyond waits until the first part is written; it is neither lost nor held for ever."""
+    pump = site.add_device()
+    client = await site.log_in(pump)
+    await client.subscribe("a", qos)
+    line = line_of(site, pump)
+    for number in range(8):
+        site.hub.router.route("default", Publish("a", large(number), qos))
+    assert line.congested
+    assert sum(map(len, line._chunks)) < 400_000
+    assert [int((await client.take()).payload[:3]) for _ in range(8)] == list(range(8))
+    await client.quiet()
+    assert not line.congested
+
+
+async def test_a_backlog_of_large_messages(site: Site) -> None:
+    pump = site.add_device()
+    content = f'"{"x" * 100_000}"'
+    messages = [await site.submit(pump, content=content) for _ in range(12)]
+    client = await site.log_in(pump)
+    for message in messages:
+        assert message.draft.message_id.encode() in (await client.take()).payload
+    await client.quiet()
+
+
+async def test_nothing_comes_behind_a_disconnect(site: Site) -> None:
+    """Also when more was waiting than was collected in the turn in which it is sent [MQTT-3.14.4-1]."""
+    pump = site.add_device()
+    client = await site.log_in(pump, clean=False, properties=KEPT)
+    await client.subscribe("a")
+    for number in range(20):
+        site.hub.router.route("default", Publish("a", large(number), 1))
+    site.store.set_frozen("default", "pump-1", frozen=True)
+    received = []
+    while isinstance(packet := await client._next(), Publish):
+        received.append(int(packet.payload[:3]))
+    assert packet == Disconnect(0x98)
+    assert await client.ended() is None
+    assert received == list(range(len(received)))
+
+    site.store.set_frozen("default", "pump-1", frozen=False)
+    client = await site.log_in(pump, clean=False, properties=KEPT)
+    again = [await client.take() for _ in range(20 - site.hub.sessions._sessions["default", "pump-1"].dropped)]
+    assert [publish.dup for publish in again] == [True] * len(received) + [False] * (len(again) - len(received))
+    await client.quiet()
+
+
 async def test_one_write_a_turn(site: Site) -> None:
     """However many packets there are for a client: what the loop collects is written at once."""
     sender = await site.log_in(site.add_device("sender"))

@@ -468,6 +468,17 @@ async def test_so_many_subscriptions_and_not_more(new_site: NewSite, version: Ve
 
 
 @BOTH
+@pytest.mark.parametrize("end", ["", "/#"])
+async def test_filters_with_very_many_levels(site: Site, version: Version, end: str) -> None:
+    """Each level costs memory, so there is a bound."""
+    client = await site.log_in(site.add_device(), version)
+    assert await client.subscribe("/".join("+" * 150) + end) == 1
+    assert await client.subscribe("/".join("+" * 1000) + end) == (0x8F if version is Version.V5 else 0x80)
+    assert await client.subscribe("/" * 60_000 + "a") == (0x8F if version is Version.V5 else 0x80)
+    await client.quiet()
+
+
+@BOTH
 async def test_each_filter_has_its_answer(site: Site, version: Version) -> None:
     client = await site.log_in(site.add_device(), version)
     filters = ["a", "$oc/devices/pump-1/user/#", "$oc/devices/pump-2/user/#", "$share/group/a", "b"]

@@ -295,13 +295,13 @@ class Queue(RuleBasedStateMachine):
     async def _settle(self) -> list[Packet]:
         packets: list[Packet] = []
         delivery = self.site.delivery
-        new = True
-        while new or delivery._drains._scheduled or delivery._moves._decided:
+        at_rest = 0
+        while at_rest < 2:  # what was still being done in the first round arrives in the second
             await self.site.store.flush()
             await turn()
             before = [] if self.client is None else await self.client.before_pong()
             packets += before
-            new = bool(before)
+            at_rest = 0 if before or delivery._drains._scheduled or delivery._moves._decided else at_rest + 1
         return packets
 
     def _sent(self, publish: Publish) -> None:
