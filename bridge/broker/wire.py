@@ -155,7 +155,7 @@ class Wire(asyncio.Protocol):
         self._collected = 0
         self._transport.write(chunks[0] if len(chunks) == 1 else b"".join(chunks))
         self.written()
-        if self.congested and not self._paused:
+        if self.congested and not self._paused and not self.closing:
             self.congested = False
             self.drained()
 
@@ -163,8 +163,8 @@ class Wire(asyncio.Protocol):
         """Send what was collected, then close. A client that does not take its last bytes is cut off."""
         if self.closing:
             return
+        self.closing = True  # before the flush, which would make room for more behind a DISCONNECT [MQTT-3.14.4-1]
         self.flush()
-        self.closing = True
         if self._transport is not None:
             self._transport.close()
             self.linger = self._wheel.after(_LINGER)
