@@ -1,7 +1,9 @@
 """What the API needs of the rest of the daemon. Anything with these methods will do."""
 
+from collections.abc import Callable
 from typing import Protocol
 
+from bridge.model.errors import BridgeError
 from bridge.model.message import Draft, Message, Status
 from bridge.model.principal import Principal
 
@@ -13,6 +15,12 @@ class Messages(Protocol):
         """Accept a message; returns once it is durable, with `outcome` set when it ended in time.
 
         Errors: UnknownDevice, DuplicateMessage, QueueFull, StoreUnavailable.
+        """
+
+    def begin(self, project: str, device_id: str, draft: Draft, done: Callable[[Message | BridgeError], None]) -> None:
+        """`submit` without a task: `done` is called once, later, with what `submit` returns or raises.
+
+        Errors, in place of that call: UnknownDevice, QueueFull.
         """
 
     def message(self, project: str, device_id: str, message_id: str) -> Message:

@@ -13,9 +13,7 @@ async def read_json(call: Call, limit: int) -> bytes:
 
     Never holds more than `limit` bytes. Errors: NotJson (media type), BodyTooLarge, ClientGone.
     """
-    media_type = call.fields.get(b"content-type", b"application/json")
-    if media_type != b"application/json":
-        _check_media_type(media_type)
+    check_media_type(call)
     length = call.fields.get(b"content-length")
     if length is not None and int(length) > limit:  # the parser has let digits only through
         raise BodyTooLarge(limit, hang_up=int(length) > DISCARD * limit)
@@ -29,8 +27,8 @@ async def read_json(call: Call, limit: int) -> bytes:
     raise ClientGone
 
 
-def _check_media_type(value: bytes) -> None:
-    """Parameters are of no interest: JSON is UTF-8 (RFC 8259, section 8.1)."""
-    essence = value.partition(b";")[0].strip().lower()
-    if essence not in {b"application/json", b""}:
+def check_media_type(call: Call) -> None:
+    """Parameters are of no interest: JSON is UTF-8 (RFC 8259, section 8.1). Error: NotJson."""
+    value = call.fields.get(b"content-type", b"application/json")
+    if value != b"application/json" and value.partition(b";")[0].strip().lower() not in {b"application/json", b""}:
         raise NotJson("the media type must be application/json")

@@ -1,24 +1,11 @@
 """Head and body of an answer leave in one piece: one system call, one packet, one wake-up of the client."""
 
 import asyncio
-from typing import Any
+from typing import Any, TypeAlias
 
+from bridge.turn import Turn
 
-class Cork:
-    """Collects what is written to transports and hands it on once a turn of the event loop."""
-
-    def __init__(self) -> None:
-        self._corked: list[CorkedTransport] = []
-
-    def add(self, transport: "CorkedTransport") -> None:
-        if not self._corked:
-            asyncio.get_running_loop().call_soon(self._flush)
-        self._corked.append(transport)
-
-    def _flush(self) -> None:
-        corked, self._corked = self._corked, []
-        for transport in corked:
-            transport.flush()
+Cork: TypeAlias = Turn["CorkedTransport"]
 
 
 class CorkedTransport:
@@ -47,3 +34,7 @@ class CorkedTransport:
         chunks, self._chunks = self._chunks, []
         if chunks and not self._transport.is_closing():
             self._transport.write(b"".join(chunks))
+
+
+def new_cork() -> Cork:
+    return Turn(CorkedTransport.flush)

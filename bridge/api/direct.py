@@ -1,52 +1,70 @@
-"""The one request that every message begins with, answered without the ASGI machinery.
+"""The one request that every message begins with, answered without the ASGI machinery and without a task.
 
 A POST of a message passes through uvicorn's cycle and Starlette's router like any other request, or, when it arrives in
-the plain form that clients send, straight from the parser to its `Resource` and back. That halves what HTTP costs a
-message, and nothing but the way differs: the handler, its errors and its answer are the same objects.
+the plain form that clients send, straight from the parser to its handler, and its answer is written by whoever has the
+result: the acknowledgement of the device. That halves what HTTP costs a message, and nothing but the way differs: the
+checks, the errors and the answer are the same.
 """
 
-import asyncio
 import re
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Protocol, TypeAlias
 
 from starlette.responses import Response
 from starlette.types import Message
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from bridge.api.resource import Call, Resource
+
+Fields: TypeAlias = list[tuple[bytes, bytes]]
+
+
+class Reply(Protocol):
+    """Gives a request its answer: what `produce(*args)` returns, or the answer to what it raises."""
+
+    def __call__(self, produce: Callable[..., Response], *args: Any) -> None: ...
+
+
+Handler: TypeAlias = Callable[[Call, bytes, Reply], None]
+"""(request, its body, where the answer goes). It raises, or calls `Reply` once, then or later."""
 
 
 class Direct:
     """One path, one method. `pattern` matches the whole target of a request; its groups are the path parameters."""
 
-    def __init__(self, method: bytes, pattern: bytes, resource: Resource) -> None:
+    def __init__(self, method: bytes, pattern: bytes, resource: Resource, handler: Handler) -> None:
         self.method = method
         self.match = re.compile(pattern).fullmatch
         self._resource = resource
+        self._handler = handler
 
-    async def answer(self, match: re.Match[bytes], headers: list[tuple[bytes, bytes]], body: bytes) -> Response:
-        """What `Resource` answers, whatever happens inside."""
-
-        async def receive() -> Message:
-            return {"type": "http.request", "body": body, "more_body": False}
-
+    def begin(self, match: re.Match[bytes], fields: Fields, body: bytes, cycle: "DirectCycle") -> None:
         scope: dict[str, Any] = {
             "type": "http",
             "method": self.method.decode(),
             "path": match[0].decode(),
             "query_string": b"",
-            "headers": headers,
+            "headers": fields,
             "path_params": {name: value.decode() for name, value in match.groupdict().items()},
         }
-        return await self._resource.answer(Call(scope, receive))
+        cycle.call = call = Call(scope, _nothing_to_receive)
+        cycle.resource = self._resource
+        try:
+            self._handler(call, body, cycle)
+        except Exception as error:  # answered
+            cycle.refuse(error)
 
 
 class DirectCycle:
-    """Stands where uvicorn keeps the cycle of the running request; has what its protocol asks a cycle for."""
+    """The running request; stands where uvicorn keeps its cycle and has what uvicorn's protocol asks one for."""
 
-    __slots__ = ("disconnected", "keep_alive", "response_complete", "response_started")
+    __slots__ = ("_protocol", "call", "disconnected", "keep_alive", "resource", "response_complete", "response_started")
 
-    def __init__(self, keep_alive: bool) -> None:
+    call: Call
+    resource: Resource
+
+    def __init__(self, protocol: HttpToolsProtocol, keep_alive: bool) -> None:
+        self._protocol = protocol
         self.keep_alive = keep_alive
         self.disconnected = False
         self.response_started = False
@@ -59,16 +77,31 @@ class DirectCycle:
     def set(self) -> None:
         """Nobody waits for more of the body: it is there."""
 
-    def finish(self, transport: asyncio.Transport, fields: list[tuple[bytes, bytes]], response: Response) -> None:
-        """Write the answer; `fields` stand before the response's own."""
+    def __call__(self, produce: Callable[..., Response], *args: Any) -> None:
+        """`Reply`. Nothing happens when the request has its answer: the daemon has stopped waiting."""
+        if not self.response_complete:
+            self._finish(self.resource.settle(self.call, produce, *args))
+
+    def refuse(self, error: BaseException) -> None:
+        if not self.response_complete:
+            self._finish(self.resource.refuse(self.call, error))
+
+    def _finish(self, response: Response) -> None:
         self.response_started = self.response_complete = True
         if self.disconnected:
             return
-        if response.headers.get("connection") == "close":
+        protocol = self._protocol
+        fields = [*protocol.server_state.default_headers, *response.raw_headers]
+        if (b"connection", b"close") in fields:
             self.keep_alive = False
         elif not self.keep_alive:
-            response.raw_headers.append((b"connection", b"close"))
-        head = b"".join([b"%b: %b\r\n" % field for field in (*fields, *response.raw_headers)])
-        transport.write(b"%b%b\r\n%b" % (STATUS_LINE[response.status_code], head, bytes(response.body)))
+            fields.append((b"connection", b"close"))
+        head = b"".join([b"%b: %b\r\n" % field for field in fields])
+        protocol.transport.write(b"%b%b\r\n%b" % (STATUS_LINE[response.status_code], head, bytes(response.body)))
         if not self.keep_alive:
-            transport.close()
+            protocol.transport.close()
+        protocol.on_response_complete()
+
+
+async def _nothing_to_receive() -> Message:
+    raise RuntimeError("the body of a direct request is given to its handler")

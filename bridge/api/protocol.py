@@ -6,7 +6,7 @@ httptools has none of them. Kept cheap: a request that arrives in one piece cost
 import asyncio
 import http
 import re
-from typing import Any, cast
+from typing import Any, TypeAlias, cast
 
 import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -15,6 +15,7 @@ from bridge.api.cork import Cork, CorkedTransport
 from bridge.api.direct import Direct, DirectCycle
 from bridge.api.iotda.errors import error_body
 from bridge.api.request_id import new_request_id
+from bridge.turn import Turn
 
 MAX_HEAD = 65_536
 """Bytes of request line and header fields."""
@@ -24,6 +25,12 @@ BODY_WAIT = 60.0
 """Seconds from the head to the last byte of the body: 1 MiB at 140 kbit/s."""
 
 
+Reading: TypeAlias = Turn[tuple["HttpProtocol", bytes]]
+"""What arrived on any connection, until the end of the loop's turn."""
+_MOST_UNREAD = 1_048_576
+"""Bytes in it from which on the end is not waited for."""
+
+
 class HttpProtocol(HttpToolsProtocol):
     """uvicorn's protocol with bounds.
 
@@ -31,9 +38,12 @@ class HttpProtocol(HttpToolsProtocol):
     here is answered once every request before it has been answered, and closes the connection.
     """
 
-    def __init__(self, *args: Any, max_discard: int, max_body: int, cork: Cork, direct: Direct, **kwargs: Any) -> None:
+    def __init__(
+        self, *args: Any, max_discard: int, max_body: int, cork: Cork, reading: Reading, direct: Direct, **kwargs: Any
+    ) -> None:
         super().__init__(*args, **kwargs)
         self._cork = cork
+        self._reading = reading
         self._direct = direct
         self._max_body = max_body
         self._plain: re.Match[bytes] | None = None
@@ -55,8 +65,20 @@ class HttpProtocol(HttpToolsProtocol):
         self._stop_timer()
         super().connection_lost(exc)
 
+    def eof_received(self) -> bool:  # type: ignore[override]
+        """A client that has no more to say, but whose request is complete, still gets its answer."""
+        self._reading.run()
+        running = self.cycle is not None and not self.cycle.response_complete
+        if not running or self._head_open or self._body_open:
+            return False
+        (self.pipeline[0][0] if self.pipeline else self.cycle).keep_alive = False
+        return True
+
     def data_received(self, data: bytes) -> None:
-        if self._deaf:
+        self._reading.add((self, data), len(data))
+
+    def feed(self, data: bytes) -> None:
+        if self._deaf or self.transport.is_closing():
             return
         self._held += len(data)
         try:
@@ -76,7 +98,9 @@ class HttpProtocol(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         self._unset_keepalive_if_required()
         self._head_open = True
-        super().on_message_begin()
+        self.url = b""
+        self.expect_100_continue = False
+        self.headers = []
 
     def on_headers_complete(self) -> None:
         if self._held > MAX_HEAD and self._head_size() > MAX_HEAD:
@@ -88,10 +112,8 @@ class HttpProtocol(HttpToolsProtocol):
         self._held = 0
         self._stop_timer()
         self._plain = self._is_plain()
-        if self._plain is not None:
-            return
-        super().on_headers_complete()
-        self.headers = []  # trailer fields of a chunked body end here, not in the scope of the running request
+        if self._plain is None:
+            self._begin_cycle()
 
     def on_body(self, body: bytes) -> None:
         self._held = 0
@@ -127,26 +149,33 @@ class HttpProtocol(HttpToolsProtocol):
     def _take_the_long_way(self) -> None:
         """The body is still on its way, and credentials are checked before anybody waits for it."""
         body, self._body, self._plain = self._body, b"", None
-        super().on_headers_complete()
-        self.headers = []
+        self._begin_cycle()
         if body:
             super().on_body(body)
 
+    def _begin_cycle(self) -> None:
+        """uvicorn's way. It makes a scope for every request as soon as it begins; here, when one is needed."""
+        url, headers, expect = self.url, self.headers, self.expect_100_continue
+        super().on_message_begin()
+        self.url, self.expect_100_continue = url, expect
+        self.scope["headers"] = headers
+        super().on_headers_complete()
+        self.headers = []  # trailer fields of a chunked body end here, not in the scope of the running request
+
     def _begin(self, plain: re.Match[bytes]) -> None:
         keep_alive = self.parser.get_http_version() != "1.0" and self.parser.should_keep_alive()
-        cycle = self.cycle = DirectCycle(keep_alive)  # type: ignore[assignment]
+        cycle = DirectCycle(self, keep_alive)
+        self.cycle = cycle  # type: ignore[assignment]
         headers, body = self.headers, self._body
         self._plain, self._body, self.headers = None, b"", []
-        task = self.loop.create_task(self._answer_plain(cycle, plain, headers, body))
-        self.tasks.add(task)
-        task.add_done_callback(self.tasks.discard)
+        self._direct.begin(plain, headers, body, cycle)
 
-    async def _answer_plain(
-        self, cycle: DirectCycle, plain: re.Match[bytes], headers: list[tuple[bytes, bytes]], body: bytes
-    ) -> None:
-        response = await self._direct.answer(plain, headers, body)
-        cycle.finish(self.transport, self.server_state.default_headers, response)
-        self.on_response_complete()
+    def give_up(self) -> None:
+        """Answer a request that runs without a task, and so was not cancelled, as if it had been; then close."""
+        cycle = cast("object", self.cycle)
+        if isinstance(cycle, DirectCycle):
+            cycle.refuse(asyncio.CancelledError())
+        self.transport.close()
 
     def _feed(self, data: bytes | memoryview) -> bytes | memoryview:
         """Parse `data`; returns what is left of it when the parser stopped at a request for an upgrade.
@@ -205,3 +234,16 @@ class HttpProtocol(HttpToolsProtocol):
         ]
         head = b"".join(b"%b: %b\r\n" % field for field in fields)
         return b"HTTP/1.1 %d %b\r\n%b\r\n%b" % (status, http.HTTPStatus(status).phrase.encode(), head, body)
+
+
+def new_reading() -> Reading:
+    return Turn(_read, at_most=_MOST_UNREAD)
+
+
+def _read(arrived: tuple[HttpProtocol, bytes]) -> None:
+    protocol, data = arrived
+    try:
+        protocol.feed(data)
+    except Exception:  # a defect: raised again, and this connection cannot go on
+        protocol.transport.abort()
+        raise

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -18,6 +18,7 @@ class Call(Request):
     def __init__(self, scope: Scope, receive: Receive) -> None:
         super().__init__(scope, receive)
         self.fields: dict[bytes, bytes] = dict(scope["headers"])
+        self.request_id = scope[KEY] = request_id_of(self.fields)
 
 
 Handler: TypeAlias = Callable[[Call], Awaitable[Response]]
@@ -44,16 +45,26 @@ class Resource:
 
     async def answer(self, call: Call) -> Response:
         """The answer to a request, whatever happens inside."""
-        request_id = call.scope[KEY] = request_id_of(call.fields)
         try:
             response = await self._handler(call.scope["method"])(call)
         except (Exception, asyncio.CancelledError) as error:  # cancelled: the daemon stops in the middle of the request
-            response = self._answer_error(call.scope, error)
-            if getattr(error, "hang_up", False) or b"expect" in call.fields:
-                # A client that waits for "100 Continue" may or may not send the body now: what follows is not clear.
-                response.headers["connection"] = "close"
-        response.raw_headers.append((FIELD, request_id.encode()))
-        return response
+            return self.refuse(call, error)
+        return _named(call, response)
+
+    def settle(self, call: Call, produce: Callable[..., Response], *args: Any) -> Response:
+        """The answer to a request whose handler did not wait for it: `produce(*args)`, whatever happens inside."""
+        try:
+            return _named(call, produce(*args))
+        except Exception as error:  # answered
+            return self.refuse(call, error)
+
+    def refuse(self, call: Call, error: BaseException) -> Response:
+        """The answer to a request that ended in `error`."""
+        response = self._answer_error(call.scope, error)
+        if getattr(error, "hang_up", False) or b"expect" in call.fields:
+            # A client that waits for "100 Continue" may or may not send the body now: what follows is not clear.
+            response.headers["connection"] = "close"
+        return _named(call, response)
 
     def _handler(self, method: str) -> Handler:
         handler = self._handlers.get(method)
@@ -70,3 +81,8 @@ class NoResource(Resource):
 
     def _handler(self, method: str) -> Handler:
         raise NoSuchPath
+
+
+def _named(call: Call, response: Response) -> Response:
+    response.raw_headers.append((FIELD, call.request_id.encode()))
+    return response

@@ -11,8 +11,8 @@ import uvicorn
 
 from bridge.api.app import Api
 from bridge.api.body import DISCARD
-from bridge.api.cork import Cork
-from bridge.api.protocol import HttpProtocol
+from bridge.api.cork import new_cork
+from bridge.api.protocol import HttpProtocol, new_reading
 from bridge.api.settings import HttpSettings
 
 KEEP_ALIVE = 75
@@ -74,7 +74,7 @@ class _Server(uvicorn.Server):
         if self.server_state.tasks:  # those that did not finish in time and were cancelled: they still answer
             await asyncio.wait(self.server_state.tasks, timeout=1.0)
         for connection in list(self.server_state.connections):
-            connection.transport.close()
+            cast("HttpProtocol", connection).give_up()
 
 
 def _config(app: Api, settings: HttpSettings) -> uvicorn.Config:
@@ -82,7 +82,8 @@ def _config(app: Api, settings: HttpSettings) -> uvicorn.Config:
         HttpProtocol,
         max_discard=DISCARD * settings.max_body,
         max_body=settings.max_body,
-        cork=Cork(),
+        cork=new_cork(),
+        reading=new_reading(),
         direct=app.direct,
     )
     return uvicorn.Config(

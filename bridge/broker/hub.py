@@ -12,7 +12,7 @@ from bridge.broker.session import Flight, Line
 from bridge.broker.sessions import Sessions
 from bridge.broker.settings import MqttSettings
 from bridge.broker.wheel import Wheel
-from bridge.broker.wire import Outbox
+from bridge.broker.wire import Turns
 from bridge.model.clock import Clock
 from bridge.mqtt import ProtocolError, Publish, ReasonCode
 
@@ -29,7 +29,7 @@ class Hub:
         self._lines: set[Line] = set()
         loop = asyncio.get_running_loop()
         self.wheel = Wheel(loop)
-        self.outbox = Outbox(loop)
+        self.turns = Turns()
         access = TopicAccess(settings)
         self.router = Router(settings, access)
         self.sessions = Sessions(settings, self.wheel, self.router, plugins)

@@ -46,7 +46,7 @@ class Link(Wire):
     __slots__ = ("_held", "_hub", "_look", "_opened", "_patience", "_sent", "max_packet_size", "session")
 
     def __init__(self, hub: Hub) -> None:
-        super().__init__(hub.wheel, hub.outbox, hub.settings.max_packet_size)
+        super().__init__(hub.wheel, hub.turns, hub.settings.max_packet_size)
         self._hub = hub
         self._opened = hub.wheel.now
         self._patience = 0

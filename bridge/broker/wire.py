@@ -5,6 +5,7 @@ from typing import cast
 
 from bridge.broker.wheel import Wheel
 from bridge.mqtt import Decoder, Packet, ProtocolError, Version, encode
+from bridge.turn import Turn
 
 _MOST_COLLECTED = 262_144
 """Bytes for one client in one turn of the loop; what goes beyond waits until these are written."""
@@ -12,22 +13,16 @@ _LINGER = 5.0
 """Seconds a closed connection has to take its last bytes."""
 
 
-class Outbox:
-    """Connections with something to write: each is written once a turn of the loop, however many packets it got."""
+_MOST_UNREAD = 1_048_576
+"""Bytes from all clients that may wait for the end of a turn."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._loop = loop
-        self._wires: list[Wire] = []
 
-    def add(self, wire: "Wire") -> None:
-        if not self._wires:
-            self._loop.call_soon(self._flush)
-        self._wires.append(wire)
+class Turns:
+    """What the connections do together once a turn of the loop: read what came, write what was collected."""
 
-    def _flush(self) -> None:
-        wires, self._wires = self._wires, []
-        for wire in wires:
-            wire.flush()
+    def __init__(self) -> None:
+        self.reading: Turn[tuple[Wire, bytes]] = Turn(_read, at_most=_MOST_UNREAD)
+        self.writing: Turn[Wire] = Turn(Wire.flush)
 
 
 class Wire(asyncio.Protocol):
@@ -40,9 +35,9 @@ class Wire(asyncio.Protocol):
         "_chunks",
         "_collected",
         "_decoder",
-        "_outbox",
         "_paused",
         "_transport",
+        "_turns",
         "_wheel",
         "closing",
         "congested",
@@ -51,9 +46,9 @@ class Wire(asyncio.Protocol):
         "version",
     )
 
-    def __init__(self, wheel: Wheel, outbox: Outbox, max_packet_size: int) -> None:
+    def __init__(self, wheel: Wheel, turns: Turns, max_packet_size: int) -> None:
         self._wheel = wheel
-        self._outbox = outbox
+        self._turns = turns
         self._decoder = Decoder(max_packet_size=max_packet_size)
         self._transport: asyncio.Transport | None = None
         self._chunks: list[bytes] = []
@@ -89,20 +84,13 @@ class Wire(asyncio.Protocol):
         self._transport = cast("asyncio.Transport", transport)  # uvloop's is one in all but its base class
 
     def data_received(self, data: bytes) -> None:
-        self.seen = self._wheel.now
-        try:
-            for packet in self._decoder.feed(data):
-                if self.closing:
-                    return
-                self.received(packet)
-        except ProtocolError as error:
-            if not self.closing:
-                self.failed(error)
+        self._turns.reading.add((self, data), len(data))
 
     def eof_received(self) -> bool:
         return False
 
     def connection_lost(self, exc: Exception | None) -> None:
+        self._turns.reading.run()  # it may have said something before it left
         self.closing = True
         self._transport = None
         self.lost()
@@ -120,6 +108,26 @@ class Wire(asyncio.Protocol):
         self.drained()
 
     # for subclasses
+
+    def feed(self, data: bytes) -> None:
+        """Hand on the packets that are complete with these bytes."""
+        self.seen = self._wheel.now
+        try:
+            for packet in self._decoder.feed(data):
+                if self.closing:
+                    return
+                self.received(packet)
+        except ProtocolError as error:
+            if not self.closing:
+                self.failed(error)
+        except Exception:  # a defect: raised again, and this connection cannot go on
+            self.abort()
+            raise
+
+    def abort(self) -> None:
+        """Cut the connection off."""
+        if self._transport is not None:
+            self._transport.abort()
 
     @property
     def peer(self) -> str:
@@ -141,7 +149,7 @@ class Wire(asyncio.Protocol):
         if self.closing:
             return
         if not self._chunks:
-            self._outbox.add(self)
+            self._turns.writing.add(self)
         self._chunks.append(data)
         self._collected += len(data)
         if self._collected > _MOST_COLLECTED:
@@ -173,6 +181,10 @@ class Wire(asyncio.Protocol):
     def due(self, now: int) -> int:
         if now < self.linger:
             return 0
-        if self._transport is not None:
-            self._transport.abort()
+        self.abort()
         return 0
+
+
+def _read(arrived: tuple[Wire, bytes]) -> None:
+    wire, data = arrived
+    wire.feed(data)

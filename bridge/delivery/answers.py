@@ -2,13 +2,14 @@
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
 from typing import TypeAlias
 
 from bridge.model.errors import BridgeError
 from bridge.model.message import Outcome
 
-Answer: TypeAlias = "asyncio.Future[Outcome | None]"
-"""None: still PENDING when the waiting was over."""
+Told: TypeAlias = Callable[[Outcome | BridgeError | None], None]
+"""Called once. None: still PENDING when the waiting was over. An error: the message was not stored."""
 
 _RESOLUTION = 0.05
 """Seconds. One timer serves all waiting senders, so that a POST does not pay for a timer of its own."""
@@ -18,14 +19,12 @@ class Answers:
     def __init__(self, wait: float) -> None:
         """`wait`: seconds from `start` until the answer is None."""
         self._wait = wait
-        self._open: dict[int, Answer] = {}
+        self._open: dict[int, Told] = {}
         self._deadlines: deque[tuple[float, int]] = deque()
         self._timer: asyncio.TimerHandle | None = None
 
-    def open(self, seq: int) -> Answer:
-        answer: Answer = asyncio.get_running_loop().create_future()
-        self._open[seq] = answer
-        return answer
+    def open(self, seq: int, told: Told) -> None:
+        self._open[seq] = told
 
     def start(self, seq: int) -> None:
         """The message is committed and may be acknowledged from now on."""
@@ -37,15 +36,10 @@ class Answers:
         if self._timer is None:
             self._timer = loop.call_later(_RESOLUTION, self._tick)
 
-    def give(self, seq: int, outcome: Outcome | None) -> None:
-        answer = self._open.pop(seq, None)
-        if answer is not None and not answer.done():
-            answer.set_result(outcome)
-
-    def fail(self, seq: int, error: BridgeError) -> None:
-        answer = self._open.pop(seq, None)
-        if answer is not None and not answer.done():
-            answer.set_exception(error)
+    def give(self, seq: int, answer: Outcome | BridgeError | None) -> None:
+        told = self._open.pop(seq, None)
+        if told is not None:
+            told(answer)
 
     def close(self) -> None:
         """Who waits for an acknowledgement is told what is true: PENDING. Who waits for the commit still does."""

@@ -17,7 +17,9 @@ exactly once (`Moves`), whatever the order in which acknowledgement, expiry and 
 
 import asyncio
 import logging
+from collections.abc import Callable
 from functools import partial
+from typing import TypeAlias
 
 from bridge.broker.base import Downlinks, Handed
 from bridge.delivery.answers import Answers
@@ -35,6 +37,9 @@ from bridge.model.message import AcknowledgedBy, Draft, Failure, Message, Outcom
 
 _log = logging.getLogger(__name__)
 _MINUTE = 60_000
+Done: TypeAlias = Callable[[Message | BridgeError], None]
+"""Called with the message as it is then, or with the error because of which it was not stored."""
+
 _LEFT_OVER = "the daemon stopped before the device acknowledged it"
 
 
@@ -69,6 +74,18 @@ class Delivery:
 
         Raises UnknownDevice, DuplicateMessage, QueueFull, StoreUnavailable; then nothing was stored.
         """
+        result: asyncio.Future[Message | BridgeError] = asyncio.get_running_loop().create_future()
+        self.begin(project, device_id, draft, partial(_settle, result))
+        message = await result
+        if isinstance(message, BridgeError):
+            raise message
+        return message
+
+    def begin(self, project: str, device_id: str, draft: Draft, done: Done) -> None:
+        """`submit` without a task: `done` is called once, later, with what `submit` returns or raises.
+
+        Raises UnknownDevice, QueueFull; then `done` is not called.
+        """
         outbox = self._outbox(self._device(project, device_id))
         if outbox.pending >= self._settings.max_pending_per_device:
             self._make_room(outbox)
@@ -79,8 +96,7 @@ class Delivery:
         self._store.add(message, partial(self._added, outbox, message))
         if not draft.ttl:
             outbox.uncached.add(message.seq)
-        message.outcome = await self._answers.open(message.seq)
-        return message
+        self._answers.open(message.seq, partial(_tell, message, done))
 
     async def cancel(self, project: str, device_id: str, message_id: str) -> None:
         """Forget a message. One that was PENDING is not sent from now on. Raises UnknownDevice, UnknownMessage,
@@ -167,7 +183,7 @@ class Delivery:
         if error is not None:
             outbox.uncached.discard(message.seq)
             outbox.pending -= message.seq not in self._moves
-            self._answers.fail(message.seq, error)
+            self._answers.give(message.seq, error)
             return
         if message.seq <= outbox.cursor or message.seq in self._moves:
             self._answers.start(message.seq)  # the backlog's reader saw it first, or it is cancelled already
@@ -299,6 +315,19 @@ class Delivery:
             pending = self._store.count_pending(device.key, at_most=self._settings.max_pending_per_device)
             outbox = self._outboxes[device.key] = Outbox(device, pending)
         return outbox
+
+
+def _tell(message: Message, done: Done, answer: Outcome | BridgeError | None) -> None:
+    if isinstance(answer, BridgeError):
+        done(answer)
+        return
+    message.outcome = answer
+    done(message)
+
+
+def _settle(result: asyncio.Future[Message | BridgeError], message: Message | BridgeError) -> None:
+    if not result.done():  # whoever waited is gone
+        result.set_result(message)
 
 
 def _uncached_ended(count: int | BridgeError) -> None:

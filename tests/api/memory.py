@@ -2,9 +2,10 @@
 
 import asyncio
 import itertools
+from collections.abc import Callable
 from typing import ClassVar
 
-from bridge.model.errors import DuplicateMessage, UnknownDevice, UnknownMessage
+from bridge.model.errors import BridgeError, DuplicateMessage, UnknownDevice, UnknownMessage
 from bridge.model.message import Draft, Message, Outcome, Status
 from bridge.model.principal import Principal
 
@@ -22,6 +23,7 @@ class MemoryMessages:
         self.entered = asyncio.Event()
         self.gate: asyncio.Event | None = None
         self._seq = itertools.count(1)
+        self._tasks: list[asyncio.Task[None]] = []
 
     async def submit(self, project: str, device_id: str, draft: Draft) -> Message:
         self._check(project, device_id)
@@ -33,6 +35,18 @@ class MemoryMessages:
         message = Message(1, draft, NOW, NOW + draft.ttl * 60_000, next(self._seq), self.outcome)
         self.stored[draft.message_id] = message
         return message
+
+    def begin(self, project: str, device_id: str, draft: Draft, done: Callable[[Message | BridgeError], None]) -> None:
+        self._check(project, device_id)
+        self._tasks.append(asyncio.create_task(self._submit(project, device_id, draft, done)))
+
+    async def _submit(
+        self, project: str, device_id: str, draft: Draft, done: Callable[[Message | BridgeError], None]
+    ) -> None:
+        try:
+            done(await self.submit(project, device_id, draft))
+        except BridgeError as error:
+            done(error)
 
     def message(self, project: str, device_id: str, message_id: str) -> Message:
         self._check(project, device_id)

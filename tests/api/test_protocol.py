@@ -107,6 +107,34 @@ async def test_many_requests_in_one_read(client: Client) -> None:
     assert {(await client.answer()).status for _ in range(count)} == {200}
 
 
+@pytest.mark.parametrize("data", [POST, head("POST", MESSAGES + "?", X_Auth_Token="app", Content_Length="15") + DATA])
+async def test_a_client_that_only_listens_any_more(client: Client, messages: MemoryMessages, data: bytes) -> None:
+    messages.gate = asyncio.Event()
+    client.writer.write(data)
+    client.writer.write_eof()
+    await messages.entered.wait()
+    messages.gate.set()
+    answer = await client.answer()
+    assert (answer.status, answer.headers["connection"]) == (201, "close")
+    assert await client.closed()
+
+
+async def test_pipelining_of_a_client_that_only_listens_any_more(client: Client) -> None:
+    client.writer.write(POST + HEALTH + POST)
+    client.writer.write_eof()
+    assert [(await client.answer()).status for _ in range(3)] == [201, 200, 201]
+    assert await client.closed()
+
+
+@pytest.mark.parametrize("rest", [b"", POST[:-1], HEALTH[:-1]])
+async def test_a_client_that_leaves_before_the_end(client: Client, server: HttpServer, rest: bytes) -> None:
+    client.writer.write(HEALTH)
+    assert (await client.answer()).status == 200
+    client.writer.write(rest)
+    client.writer.write_eof()
+    assert await client.closed()
+
+
 async def test_what_came_before_the_malformed_is_answered(client: Client, messages: MemoryMessages) -> None:
     client.writer.write(POST + HEALTH + b"nonsense\r\n\r\n")
     assert [(await client.answer()).status for _ in range(2)] == [201, 200]

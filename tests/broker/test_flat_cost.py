@@ -59,7 +59,7 @@ def connect(site: Site, number: int) -> Link:
     device_id = f"crowd-{number}"
     link = Link(site.hub)
     link.connection_made(Sink())
-    link.data_received(encode(Connect(Version.V5, device_id, username=device_id, password=SECRET.encode()), Version.V5))
+    link.feed(encode(Connect(Version.V5, device_id, username=device_id, password=SECRET.encode()), Version.V5))
     assert link.session is not None
     return link
 
@@ -67,7 +67,7 @@ def connect(site: Site, number: int) -> Link:
 def subscribe(link: Link, number: int) -> None:
     """Subscriptions of its own and one of all, exact ones and such with wildcards."""
     filters = (f"$oc/devices/crowd-{number}/user/#", f"plant/{number}/+", f"plant/{number}/exact", "plant/+/alarm")
-    link.data_received(encode(Subscribe(1, [Subscription(topic_filter) for topic_filter in filters]), Version.V5))
+    link.feed(encode(Subscribe(1, [Subscription(topic_filter) for topic_filter in filters]), Version.V5))
     assert link.session is not None
     assert len(link.session.subscriptions) == 4
 

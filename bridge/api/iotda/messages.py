@@ -1,18 +1,21 @@
 """Device messages: CreateMessage, ListDeviceMessages, ShowDeviceMessage, DeleteDeviceMessage."""
 
+from functools import partial
+
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from bridge.api.access import AccessCheck
 from bridge.api.base import Messages
-from bridge.api.body import read_json
-from bridge.api.direct import Direct
+from bridge.api.body import check_media_type, read_json
+from bridge.api.direct import Direct, Reply
 from bridge.api.iotda.errors import answer_error
 from bridge.api.iotda.parse import parse_message
 from bridge.api.iotda.query import bad_marker, check_device, check_message_id, parse_page
 from bridge.api.iotda.render import render_created, render_message, render_messages
 from bridge.api.resource import Call, Resource
-from bridge.model.errors import UnknownMessage
+from bridge.model.errors import BridgeError, UnknownMessage
+from bridge.model.message import Message
 
 PATH = "/v5/iot/{project_id}/devices/{device_id}/messages"
 PLAIN = rb"/v5/iot/(?P<project_id>[A-Za-z0-9_-]{1,64})/devices/(?P<device_id>[A-Za-z0-9_-]{1,128})/messages"
@@ -34,7 +37,7 @@ class DeviceMessages:
 
     def direct(self) -> Direct:
         """The way for what every message begins with."""
-        return Direct(b"POST", PLAIN, self._all)
+        return Direct(b"POST", PLAIN, self._all, self.begin)
 
     def routes(self) -> list[BaseRoute]:
         return [
@@ -45,8 +48,14 @@ class DeviceMessages:
     async def create(self, call: Call) -> Response:
         project, device_id = self._device(call, SEND)
         draft = parse_message(await read_json(call, self._max_body), device_id, self._max_ttl)
-        message = await self._messages.submit(project, device_id, draft)
-        return _json(render_created(message), 201)
+        return _created(await self._messages.submit(project, device_id, draft))
+
+    def begin(self, call: Call, body: bytes, reply: Reply) -> None:
+        """`create` for a body that is there and not too long, without a task."""
+        project, device_id = self._device(call, SEND)
+        check_media_type(call)
+        draft = parse_message(body, device_id, self._max_ttl)
+        self._messages.begin(project, device_id, draft, partial(reply, _created))
 
     async def index(self, call: Call) -> Response:
         project, device_id = self._device(call, READ)
@@ -82,6 +91,12 @@ def _message_id(call: Call) -> str:
     message_id: str = call.path_params["message_id"]
     check_message_id(message_id)
     return message_id
+
+
+def _created(message: Message | BridgeError) -> Response:
+    if isinstance(message, BridgeError):
+        raise message
+    return _json(render_created(message), 201)
 
 
 def _json(body: bytes, status: int = 200) -> Response:
