@@ -70,6 +70,7 @@ class HttpProtocol(HttpToolsProtocol):
         self._reading.run()
         running = self.cycle is not None and not self.cycle.response_complete
         if not running or self._head_open or self._body_open:
+            cast("CorkedTransport", self.transport).flush()
             return False
         (self.pipeline[0][0] if self.pipeline else self.cycle).keep_alive = False
         return True

@@ -87,10 +87,13 @@ class Wire(asyncio.Protocol):
         self._turns.reading.add((self, data), len(data))
 
     def eof_received(self) -> bool:
+        """A client that sends and leaves is still heard, and told what can be told at once."""
+        self._turns.reading.run()
+        self.flush()
         return False
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._turns.reading.run()  # it may have said something before it left
+        self._turns.reading.run()
         self.closing = True
         self._transport = None
         self.lost()
