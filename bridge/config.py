@@ -6,6 +6,7 @@ What a setting means and which values it takes stands beside it in the `settings
 
 import dataclasses
 import difflib
+import itertools
 import json
 import re
 import tomllib
@@ -36,6 +37,7 @@ SERVICE_LINK = re.compile(r"DEVICE_BRIDGE_(\w+_)?(SERVICE_HOST|SERVICE_PORT(_\w+
 CHECKS: dict[str, Callable[[Any], None]] = {
     "http.bind": values.check_address,
     "mqtt.bind": values.check_address,
+    "mqtt.tls_bind": values.check_address_if_any,
     "mqtt.device_publish": values.check_topic_filters,
     "mqtt.device_subscribe": values.check_topic_filters,
 }
@@ -186,11 +188,29 @@ def _contradictions(settings: Settings) -> Iterator[tuple[set[str], str]]:
             f'mqtt.max_inflight = {mqtt.max_inflight} with delivery.when_full = "drop_oldest", so messages on their '
             "way would be pushed out: raise the first, lower the second, or choose reject.",
         )
-    if values.collide(http.bind, mqtt.bind):
+    if mqtt.min_keep_alive > mqtt.max_keep_alive:
         yield (
-            {"http.bind", "mqtt.bind"},
-            f'http.bind = "{http.bind}" and mqtt.bind = "{mqtt.bind}" are the same port: give one of them another.',
+            {"mqtt.min_keep_alive", "mqtt.max_keep_alive"},
+            f"mqtt.min_keep_alive = {mqtt.min_keep_alive} is more than mqtt.max_keep_alive = {mqtt.max_keep_alive}, so "
+            "no MQTT 3 client could connect: lower the first or raise the second.",
         )
+    yield from _tls_contradictions(mqtt)
+    binds = {"http.bind": http.bind, "mqtt.bind": mqtt.bind, "mqtt.tls_bind": mqtt.tls_bind}
+    for (one, bind), (other, other_bind) in itertools.combinations(binds.items(), 2):
+        if values.collide(bind, other_bind):
+            yield (
+                {one, other},
+                f'{one} = "{bind}" and {other} = "{other_bind}" are the same port: give one of them another.',
+            )
+
+
+def _tls_contradictions(mqtt: MqttSettings) -> Iterator[tuple[set[str], str]]:
+    files = {f"mqtt.{name}": getattr(mqtt, name) for name in ("tls_certfile", "tls_keyfile", "tls_cafile")}
+    for key, path in files.items():
+        if mqtt.tls_bind and not path and key != "mqtt.tls_cafile":
+            yield {"mqtt.tls_bind", key}, f'mqtt.tls_bind = "{mqtt.tls_bind}" needs {key}: name its file.'
+        if path and not mqtt.tls_bind:
+            yield {"mqtt.tls_bind", key}, f'{key} = "{path}" has no effect without mqtt.tls_bind: name its address.'
 
 
 def configuration_table() -> str:

@@ -18,6 +18,7 @@ from bridge.config import Settings
 from bridge.data_dir import ADMIN_TOKEN, DataDir
 from bridge.delivery import Delivery
 from bridge.model.clock import Clock, system_clock
+from bridge.registry import Presence, Registry
 from bridge.store import Store
 from bridge.systemd import Supervisor
 
@@ -62,13 +63,19 @@ async def serve(settings: Settings, clock: Clock) -> None:
         store.on_device_change(broker.hub.device_changed)
         store.on_device_change(delivery.device_changed)
         delivery.start()
+        presence = Presence(store, clock)
+        broker.hub.watch(presence)
+        presence.start()
+        closing.callback(presence.stop)
 
         app = create_app(
             messages=delivery,
+            devices=Registry(store, broker.hub, presence),
             access=store,
             ready=lambda: ready,
             settings=settings.http,
             max_ttl=settings.delivery.max_ttl,
+            clock=clock,
         )
         http = HttpServer(app, settings.http)
         await broker.start()
@@ -79,10 +86,12 @@ async def serve(settings: Settings, clock: Clock) -> None:
 
         ready = True
         addresses = _joined(*http.address), _joined(*broker.address)
-        data_dir.publish(*addresses)
+        mqtts = _joined(*broker.tls_address) if settings.mqtt.tls_bind else None
+        data_dir.publish(*addresses, mqtts)
         supervisor.ready()
         closing.callback(supervisor.stopping)
-        _log.info("ready", extra={"version": __version__, "http": addresses[0], "mqtt": addresses[1]})
+        where = {"http": addresses[0], "mqtt": addresses[1], **({"mqtts": mqtts} if mqtts else {})}
+        _log.info("ready", extra={"version": __version__, **where})
         if first_start:
             sys.stdout.write(_welcome(settings, *addresses))
             sys.stdout.flush()

@@ -50,9 +50,10 @@ class DataDir:
         self._write(file, token + "\n")
         return token, True
 
-    def publish(self, http: str, mqtt: str) -> None:
-        """Tell other processes where the daemon listens."""
-        self._write(self.path / ADDRESSES, json.dumps({"http": http, "mqtt": mqtt}) + "\n")
+    def publish(self, http: str, mqtt: str, mqtts: str | None = None) -> None:
+        """Tell other processes where the daemon listens; `mqtts` if it has a TLS listener."""
+        addresses = {"http": http, "mqtt": mqtt, **({"mqtts": mqtts} if mqtts else {})}
+        self._write(self.path / ADDRESSES, json.dumps(addresses) + "\n")
 
     def _write(self, file: Path, text: str) -> None:
         """Whole or not at all, for the owner alone."""

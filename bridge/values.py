@@ -144,6 +144,11 @@ def check_address(value: str) -> None:
         raise Refused(str(error)) from None
 
 
+def check_address_if_any(value: str) -> None:
+    if value:
+        check_address(value)
+
+
 def collide(one: str, other: str) -> bool:
     """Whether two addresses cannot both be listened on; what is not an address collides with nothing."""
     try:

@@ -11,6 +11,7 @@ cork.py        answers leave in one piece
 direct.py      a shorter way for the POST of a message
 resource.py    one path as an ASGI endpoint: method → handler, exception → the dialect's answer
 access.py      who is asking, and may they
+signature.py   requests signed by the vendor's SDKs
 body.py        the request body, bounded in size
 faults.py      what can be wrong with a request, whichever dialect it speaks
 health.py      /healthz, /readyz

@@ -6,13 +6,16 @@ from typing import Any
 from starlette.routing import Router
 
 from bridge.api.access import AccessCheck
-from bridge.api.base import Access, Messages
+from bridge.api.base import Access, Devices, Messages
 from bridge.api.direct import Direct
 from bridge.api.health import health_routes
+from bridge.api.iotda.devices import DeviceManagement
 from bridge.api.iotda.errors import answer_error
 from bridge.api.iotda.messages import DeviceMessages
 from bridge.api.resource import NoResource
 from bridge.api.settings import HttpSettings
+from bridge.model.clock import Clock, system_clock
+from bridge.model.failed_logins import FailedLogins
 
 
 class Api(Router):
@@ -24,18 +27,27 @@ class Api(Router):
 
 
 def create_app(
-    *, messages: Messages, access: Access, ready: Callable[[], bool], settings: HttpSettings, max_ttl: int
+    *,
+    messages: Messages,
+    devices: Devices,
+    access: Access,
+    ready: Callable[[], bool],
+    settings: HttpSettings,
+    max_ttl: int,
+    clock: Clock = system_clock,
 ) -> Api:
     """`ready` is asked by /readyz; `max_ttl` is the largest ttl of a message, in minutes.
 
     The application has no start or end of its own: it may be served as soon as the others are ready, and dropped. It is
     a bare router: each `Resource` answers its errors itself, so Starlette's middleware would have nothing to do.
     """
-    check = AccessCheck(access)
+    failures = FailedLogins(settings.max_failed_logins, clock)
+    check = AccessCheck(access, failures, clock, max_body=settings.max_body)
     device_messages = DeviceMessages(messages, check, max_body=settings.max_body, max_ttl=max_ttl)
+    device_management = DeviceManagement(devices, check, max_body=settings.max_body)
     return Api(
         device_messages.direct(),
-        [*device_messages.routes(), *health_routes(ready, answer_error)],
+        [*device_messages.routes(), *device_management.routes(), *health_routes(ready, answer_error)],
         redirect_slashes=False,  # a path with one slash more is another path, and a POST must not be redirected
         default=NoResource(answer_error),
     )

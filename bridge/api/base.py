@@ -3,9 +3,12 @@
 from collections.abc import Callable
 from typing import Protocol
 
+from bridge.model.access_key import AccessKey
+from bridge.model.device import Slot
 from bridge.model.errors import BridgeError
 from bridge.model.message import Draft, Message, Status
 from bridge.model.principal import Principal
+from bridge.model.record import Amendment, Enrolment, Found, Record, Search
 
 
 class Messages(Protocol):
@@ -41,8 +44,46 @@ class Messages(Protocol):
         """
 
 
+class Devices(Protocol):
+    """The devices of a site: register, look up, change, remove."""
+
+    async def add(self, project: str, enrolment: Enrolment) -> Record:
+        """Returns once it is durable; a device that needs a secret and has none gets one.
+
+        Errors: DuplicateDevice, UnsuitableGateway, StoreUnavailable.
+        """
+
+    def show(self, project: str, device_id: str) -> Record:
+        """Errors: UnknownDevice, StoreUnavailable."""
+
+    async def find(self, project: str, search: Search) -> Found:
+        """Errors: StoreUnavailable."""
+
+    async def amend(self, project: str, device_id: str, amendment: Amendment) -> Record:
+        """Errors: UnknownDevice, StoreUnavailable."""
+
+    async def remove(self, project: str, device_id: str) -> None:
+        """With its messages; its connection ends. Errors: UnknownDevice, HasSubDevices, StoreUnavailable."""
+
+    async def set_frozen(self, project: str, device_id: str, *, frozen: bool) -> None:
+        """Errors: UnknownDevice, IsSubDevice, AlreadyFrozen, NotFrozen, StoreUnavailable."""
+
+    async def reset_secret(
+        self, project: str, device_id: str, secret: str | None, slot: Slot, *, disconnect: bool
+    ) -> str:
+        """The new secret; a random one for None. Errors: UnknownDevice, WrongAuthType, StoreUnavailable."""
+
+    async def reset_fingerprint(
+        self, project: str, device_id: str, fingerprint: str, slot: Slot, *, disconnect: bool
+    ) -> None:
+        """Errors: UnknownDevice, WrongAuthType, StoreUnavailable."""
+
+
 class Access(Protocol):
-    """The access tokens this daemon gave out."""
+    """The credentials this daemon gave out."""
 
     def principal(self, token: str) -> Principal | None:
         """Who bears this token; None when nobody does. Never raises, whatever the text."""
+
+    def access_key(self, ak: str) -> AccessKey | None:
+        """The access key of that AK; None when there is none."""

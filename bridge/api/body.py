@@ -1,5 +1,7 @@
 """The request body, bounded in size; its time is bounded in protocol.py."""
 
+from collections.abc import Awaitable
+
 from bridge.api.faults import BodyTooLarge, ClientGone, NotJson
 from bridge.api.resource import Call
 
@@ -8,12 +10,22 @@ DISCARD = 8
 reads, sees the answer. Beyond it the connection is closed."""
 
 
-async def read_json(call: Call, limit: int) -> bytes:
+def read_json(call: Call, limit: int) -> Awaitable[bytes]:
     """The body of a request that has to be JSON; the text itself is not looked at.
 
-    Never holds more than `limit` bytes. Errors: NotJson (media type), BodyTooLarge, ClientGone.
+    Errors: NotJson (media type), and those of `read_body`.
     """
     check_media_type(call)
+    return read_body(call, limit)
+
+
+async def read_body(call: Call, limit: int) -> bytes:
+    """The body, whatever it is. May be called again.
+
+    Never holds more than `limit` bytes. Errors: BodyTooLarge, ClientGone.
+    """
+    if call.content is not None:
+        return call.content
     length = call.fields.get(b"content-length")
     if length is not None and int(length) > limit:  # the parser has let digits only through
         raise BodyTooLarge(limit, hang_up=int(length) > DISCARD * limit)
@@ -23,7 +35,8 @@ async def read_json(call: Call, limit: int) -> bytes:
         if len(body) > limit:
             raise BodyTooLarge(limit)
         if not message.get("more_body", False):
-            return bytes(body)
+            call.content = bytes(body)
+            return call.content
     raise ClientGone
 
 

@@ -15,6 +15,7 @@ from starlette.types import Message
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from bridge.api.resource import Call, Resource
+from bridge.model.errors import StoreUnavailable
 
 Fields: TypeAlias = list[tuple[bytes, bytes]]
 
@@ -30,7 +31,10 @@ Handler: TypeAlias = Callable[[Call, bytes, Reply], None]
 
 
 class Direct:
-    """One path, one method. `pattern` matches the whole target of a request; its groups are the path parameters."""
+    """One path, one method. `pattern` matches the whole target of a request; its groups are the path parameters.
+
+    Only for who shows a valid token: to check a signature, and to refuse wrong credentials, may have to wait.
+    """
 
     def __init__(self, method: bytes, pattern: bytes, resource: Resource, handler: Handler) -> None:
         self.method = method
@@ -38,7 +42,8 @@ class Direct:
         self._resource = resource
         self._handler = handler
 
-    def begin(self, match: re.Match[bytes], fields: Fields, body: bytes, cycle: "DirectCycle") -> None:
+    def open(self, match: re.Match[bytes], fields: Fields) -> Call | None:
+        """The request. None: it takes longer to find out who sent it, which is left to the long way."""
         scope: dict[str, Any] = {
             "type": "http",
             "method": self.method.decode(),
@@ -47,7 +52,14 @@ class Direct:
             "headers": fields,
             "path_params": {name: value.decode() for name, value in match.groupdict().items()},
         }
-        cycle.call = call = Call(scope, _nothing_to_receive)
+        call = Call(scope, _nothing_to_receive)
+        try:
+            return call if self._resource.knows(call) else None
+        except StoreUnavailable:
+            return None
+
+    def begin(self, call: Call, body: bytes, cycle: "DirectCycle") -> None:
+        cycle.call = call
         cycle.resource = self._resource
         try:
             self._handler(call, body, cycle)

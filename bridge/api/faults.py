@@ -4,6 +4,8 @@ Fault
 ├── NoSuchPath
 ├── WrongMethod
 ├── NoCredentials      none, or none that is valid
+│   └── BadSignature
+├── TooManyFailures    wrong credentials, and too many like it are waiting for their answer
 ├── Forbidden          valid, but not for this project or operation
 ├── NotJson            media type or text
 ├── BodyTooLarge
@@ -29,7 +31,19 @@ class WrongMethod(Fault):
 
 
 class NoCredentials(Fault):
-    pass
+    """The text says what is missing or wrong; nothing of it is secret."""
+
+    def __init__(self, reason: str = "a valid X-Auth-Token, Bearer token or AK/SK signature is needed") -> None:
+        super().__init__(reason)
+
+
+class BadSignature(NoCredentials):
+    def __init__(self, reason: str = "unknown access key or wrong signature") -> None:
+        super().__init__(reason)
+
+
+class TooManyFailures(Fault):
+    hang_up = True  # each further guess costs a connection
 
 
 class Forbidden(Fault):

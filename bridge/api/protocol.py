@@ -15,6 +15,7 @@ from bridge.api.cork import Cork, CorkedTransport
 from bridge.api.direct import Direct, DirectCycle
 from bridge.api.iotda.errors import error_body
 from bridge.api.request_id import new_request_id
+from bridge.api.resource import Call
 from bridge.turn import Turn
 
 MAX_HEAD = 65_536
@@ -131,10 +132,13 @@ class HttpProtocol(HttpToolsProtocol):
         self._body_open = False
         self._held = 0
         self._stop_timer()
-        if self._plain is not None:
-            self._begin(self._plain)
-        else:
+        if self._plain is None:
             super().on_message_complete()
+        elif (call := self._direct.open(self._plain, self.headers)) is None:
+            self._take_the_long_way()
+            super().on_message_complete()
+        else:
+            self._begin(call)
 
     def _is_plain(self) -> re.Match[bytes] | None:
         """Whether the request may go the direct way: nothing runs before it, and its body is announced and not long."""
@@ -148,7 +152,8 @@ class HttpProtocol(HttpToolsProtocol):
         return self._direct.match(self.url)
 
     def _take_the_long_way(self) -> None:
-        """The body is still on its way, and credentials are checked before anybody waits for it."""
+        """The body is still on its way, and credentials are checked before anybody waits for it; or they are not a
+        token."""
         body, self._body, self._plain = self._body, b"", None
         self._begin_cycle()
         if body:
@@ -163,13 +168,13 @@ class HttpProtocol(HttpToolsProtocol):
         super().on_headers_complete()
         self.headers = []  # trailer fields of a chunked body end here, not in the scope of the running request
 
-    def _begin(self, plain: re.Match[bytes]) -> None:
+    def _begin(self, call: Call) -> None:
         keep_alive = self.parser.get_http_version() != "1.0" and self.parser.should_keep_alive()
         cycle = DirectCycle(self, keep_alive)
         self.cycle = cycle  # type: ignore[assignment]
-        headers, body = self.headers, self._body
+        body = self._body
         self._plain, self._body, self.headers = None, b"", []
-        self._direct.begin(plain, headers, body, cycle)
+        self._direct.begin(call, body, cycle)
 
     def give_up(self) -> None:
         """Answer a request that runs without a task, and so was not cancelled, as if it had been; then close."""

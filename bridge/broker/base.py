@@ -52,15 +52,22 @@ class Downlinks(Protocol):
         follow."""
 
 
-class DownlinkListener(Protocol):
+class ConnectionListener(Protocol):
+    """Who wants to know which devices are connected. Called from the packet path: returns at once, never raises."""
+
+    def connected(self, device: int) -> None:
+        """The device has a new connection."""
+
+    def disconnected(self, device: int) -> None: ...
+
+
+class DownlinkListener(ConnectionListener, Protocol):
     """Delivery as a broker sees it. Called from the packet path: returns at once."""
 
     def connected(self, device: int) -> None:
         """The device has a new connection. Whatever was sent to it and is not acknowledged needs sending again.
 
         Raises StoreUnavailable: then the connection is of no use, and the broker ends it. The others never raise."""
-
-    def disconnected(self, device: int) -> None: ...
 
     def subscribed(self, device: int) -> None:
         """The device subscribed to something: what was NOT_SUBSCRIBED may be deliverable now."""

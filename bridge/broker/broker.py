@@ -12,7 +12,7 @@ class MqttBroker:
     """`hub` hands messages down to devices; `listen` names who hears of their acknowledgements."""
 
     def __init__(self, settings: MqttSettings, directory: Directory, clock: Clock) -> None:
-        """Raises BadSettings when amqtt does not accept the configured plug-ins."""
+        """Raises BadSettings when the certificates are no good, or amqtt does not accept the configured plug-ins."""
         from amqtt.errors import BrokerError, PluginError, PluginLoadError
 
         from bridge.broker.shell import Shell
@@ -23,14 +23,19 @@ class MqttBroker:
             self._shell = Shell(settings, self.hub, plugins)
         except (BrokerError, PluginError, PluginLoadError) as error:
             raise BadSettings(f"mqtt.plugins: {_why(error)}") from error
-        self._bind = settings.bind
+        self._binds = " and ".join(filter(None, (settings.bind, settings.tls_bind)))
 
     def listen(self, listener: DownlinkListener) -> None:
         self.hub.listen(listener)
 
     @property
     def address(self) -> tuple[str, int]:
-        return self._shell.addresses[0]
+        return self._shell.address
+
+    @property
+    def tls_address(self) -> tuple[str, int]:
+        """Only with `tls_bind`."""
+        return self._shell.tls_address
 
     async def start(self) -> None:
         """Returns when connections are accepted. Raises OSError when the address cannot be bound."""
@@ -43,7 +48,7 @@ class MqttBroker:
             await self._shell.start()
         except BrokerError as error:
             self.hub.wheel.stop()
-            raise OSError(f"cannot listen on {self._bind} for MQTT: {error.__cause__ or error}") from error
+            raise OSError(f"cannot listen on {self._binds} for MQTT: {error.__cause__ or error}") from error
         finally:
             self._shell.logger.disabled = False
 

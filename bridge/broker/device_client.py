@@ -25,7 +25,7 @@ FINAL = {
     0x87: "the device is not authorised",
     0x8A: "the device is frozen",
     0x8E: "another client connected as this device and took over",
-    0x98: "the device was removed or frozen",
+    0x98: "the device was removed or frozen, or an administrator disconnected it",
 }
 """Reason codes after which trying again is of no use."""
 KEEP_ALIVE = 30

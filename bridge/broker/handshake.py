@@ -27,7 +27,7 @@ class Handshake:
         """Accept or refuse. Only a client that a plug-in has to judge is kept waiting."""
         try:
             self._check(connect)
-            identity = self._login.known(connect)
+            identity = self._login.known(connect, line)
             if identity is None and self._login.waits:
                 self._ask_plugins(line, connect)
                 return
@@ -68,6 +68,8 @@ class Handshake:
         ):
             # [MQTT-3.1.3-8]; in 3.1 the identifier is never empty
             raise Refused(ReasonCode.CLIENT_IDENTIFIER_NOT_VALID, "empty client identifier")
+        if connect.version is not Version.V5 and not self._tolerates(connect.keep_alive):
+            raise Refused(ReasonCode.CLIENT_IDENTIFIER_NOT_VALID, f"keep-alive of {connect.keep_alive} s")
         if connect.will is not None and connect.will.retain and connect.version is Version.V5:  # [MQTT-3.2.2-13]
             raise Refused(ReasonCode.RETAIN_NOT_SUPPORTED, "retained messages are not available")
 
@@ -76,8 +78,8 @@ class Handshake:
             nobody = connect.username is None and connect.password is None
             reason = ReasonCode.NOT_AUTHORIZED if nobody else ReasonCode.BAD_USER_NAME_OR_PASSWORD
             raise Refused(reason, "no credentials" if nobody else f"unknown user {connect.username!r}")
-        client_id = connect.client_id or f"auto-{uuid.uuid4().hex}"  # [MQTT-3.1.3-6]
-        self._login.check_client_id(identity, client_id)
+        given = connect.client_id or f"auto-{uuid.uuid4().hex}"  # [MQTT-3.1.3-6]
+        client_id = self._login.client_id(identity, given)
         if connect.will is not None and not self._access.may_publish(identity, connect.will.topic):
             raise Refused(ReasonCode.NOT_AUTHORIZED, "the will's topic is not open to this client")
         session, present = self._sessions.open(client_id, identity, connect)
@@ -98,8 +100,12 @@ class Handshake:
         )
         self._sessions.attach(line, session)
 
+    def _tolerates(self, keep_alive: int) -> bool:
+        """Older clients cannot be told another value, and the vendor has no other answer for them than 0x02."""
+        return self._settings.min_keep_alive <= keep_alive <= self._settings.max_keep_alive
+
     def _keep_alive(self, connect: Connect) -> int:
-        """Older clients cannot be told another value [MQTT-3.2.2-21]."""
+        """Only MQTT 5 clients can be told another value [MQTT-3.2.2-21]."""
         longest = self._settings.max_keep_alive
         if connect.version is Version.V5 and not 0 < connect.keep_alive <= longest:
             return longest

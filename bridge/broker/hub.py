@@ -2,7 +2,7 @@
 
 import asyncio
 
-from bridge.broker.base import Directory, Downlink, DownlinkListener, Handed
+from bridge.broker.base import ConnectionListener, Directory, Downlink, DownlinkListener, Handed
 from bridge.broker.handshake import Handshake
 from bridge.broker.identity import TopicAccess
 from bridge.broker.login import Login
@@ -30,16 +30,29 @@ class Hub:
         loop = asyncio.get_running_loop()
         self.wheel = Wheel(loop)
         self.turns = Turns()
-        access = TopicAccess(settings)
+        access = TopicAccess(settings, directory)
         self.router = Router(settings, access)
         self.sessions = Sessions(settings, self.wheel, self.router, plugins)
-        self.handshake = Handshake(settings, Login(directory, settings, plugins), access, self.sessions)
+        self.handshake = Handshake(settings, Login(directory, settings, plugins, clock), access, self.sessions)
 
     def listen(self, listener: DownlinkListener) -> None:
         """To be called before the first connection."""
         self.listener = self.router.listener = self.sessions.listener = listener
 
+    def watch(self, watcher: ConnectionListener) -> None:
+        """Somebody besides delivery who hears of connections. To be called before the first one."""
+        self.sessions.watchers.append(watcher)
+
     # Connections
+
+    def connected(self, device: int) -> bool:
+        return self.sessions.of_device(device) is not None
+
+    def disconnect(self, device: int) -> None:
+        """End the device's connection, if it has one; it may come again."""
+        session = self.sessions.of_device(device)
+        if session is not None and session.line is not None:
+            session.line.refuse(ReasonCode.ADMINISTRATIVE_ACTION, "disconnected by an administrator")
 
     def opened(self, line: Line) -> None:
         self._lines.add(line)
@@ -57,12 +70,13 @@ class Hub:
             line.end(ReasonCode.SERVER_SHUTTING_DOWN)
 
     def device_changed(self, key: int) -> None:
-        """The device was frozen, removed or got another secret: its connection was not opened on these terms."""
-        session = self.sessions.of_device(key)
-        if session is None or session.line is None:
+        """The device was changed. Its connection goes on unless it was frozen or removed: a new secret is for the next
+        one."""
+        if not self.connected(key):
             return
-        if session.identity.device != self._directory.device_by_key(key):
-            session.line.refuse(ReasonCode.ADMINISTRATIVE_ACTION, "the device was changed by an administrator")
+        device = self._directory.device_by_key(key)
+        if device is None or device.frozen:
+            self.disconnect(key)
 
     # Downlinks
 

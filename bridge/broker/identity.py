@@ -2,9 +2,11 @@
 
 from dataclasses import dataclass
 
+from bridge.broker.base import Directory
 from bridge.broker.settings import MqttSettings
 from bridge.model.device import Device
-from bridge.model.topics import device_tree
+from bridge.model.errors import StoreUnavailable
+from bridge.model.topics import device_of, device_tree
 from bridge.mqtt import covers, matches
 
 _OPEN_TOPICS = ("#",)
@@ -20,15 +22,22 @@ class Identity:
     unrestricted: bool = False
     """May use every topic of its project, also the devices' trees."""
 
+    def is_same(self, other: "Identity") -> bool:
+        """Whether it is the same client, also when its device got another secret meanwhile."""
+        ours, theirs = (identity.device and identity.device.key for identity in (self, other))
+        return (self.project, ours, self.unrestricted) == (other.project, theirs, other.unrestricted)
+
     @property
     def name(self) -> str:
         return self.device.device_id if self.device else "-"
 
 
 class TopicAccess:
-    """Devices are isolated: each has its own tree and what the configuration opens to all of them."""
+    """Devices are isolated: each has its own tree and what the configuration opens to all of them. A gateway has the
+    trees of the devices behind it, too."""
 
-    def __init__(self, settings: MqttSettings) -> None:
+    def __init__(self, settings: MqttSettings, directory: Directory) -> None:
+        self._directory = directory
         self._publish = settings.device_publish
         self._subscribe = settings.device_subscribe
 
@@ -37,8 +46,10 @@ class TopicAccess:
             return True
         if identity.device is None:
             return not topic.startswith("$")
-        return topic.startswith(device_tree(identity.device.device_id)) or any(
-            matches(rule, topic) for rule in self._publish
+        return (
+            topic.startswith(device_tree(identity.device.device_id))
+            or any(matches(rule, topic) for rule in self._publish)
+            or self._carries(identity.device, topic)
         )
 
     def may_subscribe(self, identity: Identity, topic_filter: str) -> bool:
@@ -48,4 +59,17 @@ class TopicAccess:
         if identity.device is None:
             return any(covers(rule, topic_filter) for rule in _OPEN_TOPICS)
         own = f"{device_tree(identity.device.device_id)}#"
-        return any(covers(rule, topic_filter) for rule in (own, *self._subscribe))
+        return any(covers(rule, topic_filter) for rule in (own, *self._subscribe)) or self._carries(
+            identity.device, topic_filter
+        )
+
+    def _carries(self, gateway: Device, topic: str) -> bool:
+        """Whether the topic, or topic filter, lies in the tree of a device behind this one."""
+        device_id = device_of(topic)
+        if not topic.startswith(device_tree(device_id)):
+            return False
+        try:
+            named = self._directory.devices_called(device_id)
+        except StoreUnavailable:  # what cannot be read opens nothing
+            return False
+        return any(device.carrier == gateway.key for device in named)

@@ -5,7 +5,10 @@ import hmac
 from bridge.broker.base import Directory
 from bridge.broker.identity import Identity
 from bridge.broker.plugins import Plugins
+from bridge.broker.session import Line
 from bridge.broker.settings import MqttSettings
+from bridge.broker.signature import looks_signed, signed_id
+from bridge.model.clock import Clock
 from bridge.model.device import DEFAULT_PROJECT, PROJECT, Device
 from bridge.mqtt import Connect, ReasonCode
 
@@ -19,23 +22,25 @@ class Refused(Exception):
 
 
 class Login:
-    """In this order: a registered device with its secret; an access token as password with its project as user name;
-    the plug-ins, for clients that are neither; anonymous clients if the configuration allows them."""
+    """In this order: a registered device with a secret of its own, a password made from one, or a certificate; an
+    access token as password with its project as user name; the plug-ins, for clients that are neither; anonymous
+    clients if the configuration allows them."""
 
-    def __init__(self, directory: Directory, settings: MqttSettings, plugins: Plugins) -> None:
+    def __init__(self, directory: Directory, settings: MqttSettings, plugins: Plugins, clock: Clock) -> None:
         self._directory = directory
         self._settings = settings
         self._plugins = plugins
+        self._clock = clock
 
     @property
     def waits(self) -> bool:
         """Whether `with_plugins` is needed after `known` found nobody."""
         return self._plugins.judge
 
-    def known(self, connect: Connect) -> Identity | None:
+    def known(self, connect: Connect, line: Line) -> Identity | None:
         """Who this is, as far as the directory and the settings tell. None: nobody. Raises Refused."""
-        devices = self._directory.devices_called(connect.username) if connect.username else []
-        identity = self._device(devices, connect) or self._token(connect)
+        devices = self._named(connect, line)
+        identity = self._device(devices, connect, line) or self._token(connect)
         if identity is None and devices:
             raise Refused(ReasonCode.BAD_USER_NAME_OR_PASSWORD, "wrong password")
         if (
@@ -50,22 +55,66 @@ class Login:
     async def with_plugins(self, connect: Connect, address: str) -> Identity | None:
         return Identity(DEFAULT_PROJECT) if await self._plugins.vote(connect, address) else None
 
-    def check_client_id(self, identity: Identity, client_id: str) -> None:
-        """A device's id as client identifier belongs to that device: others could take over its connection.
-        Raises Refused."""
-        if identity.device is not None and identity.device.device_id == client_id:
-            return
-        if any(device.project == identity.project for device in self._directory.devices_called(client_id)):
-            raise Refused(ReasonCode.CLIENT_IDENTIFIER_NOT_VALID, "the client identifier is another device's id")
+    def client_id(self, identity: Identity, given: str) -> str:
+        """The identifier under which the session is kept: for a signed one the device's id, because the rest of it
+        changes every hour.
 
-    def _device(self, devices: list[Device], connect: Connect) -> Identity | None:
+        A device's id as client identifier belongs to that device: others could take over its connection. Raises
+        Refused.
+        """
+        signed = signed_id(given)
+        names = {given, signed.device_id} if signed else {given}
+        if identity.device is not None and identity.device.device_id in names:
+            return identity.device.device_id
+        for name in names:
+            if any(device.project == identity.project for device in self._directory.devices_called(name)):
+                raise Refused(ReasonCode.CLIENT_IDENTIFIER_NOT_VALID, "the client identifier is another device's id")
+        return given
+
+    def _named(self, connect: Connect, line: Line) -> list[Device]:
+        """The devices of all projects that this client may be. With a certificate it needs no user name."""
+        name = connect.username
+        if name is None and line.fingerprint:
+            signed = signed_id(connect.client_id)
+            name = signed.device_id if signed else connect.client_id
+        return self._directory.devices_called(name) if name else []
+
+    def _device(self, devices: list[Device], connect: Connect, line: Line) -> Identity | None:
+        """The one among the devices of this name that this client proves to be."""
+        found = next((device for device in devices if _shows_secret(device, connect.password)), None)
+        if found is None and devices and line.fingerprint:
+            found = next((device for device in devices if _shows_certificate(device, line.fingerprint)), None)
+        if found is None and devices:
+            found = self._signer(devices, connect)
+        if found is None:
+            return None
+        self._check_admission(found, line)
+        return Identity(found.project, found)
+
+    def _signer(self, devices: list[Device], connect: Connect) -> Device | None:
+        """The device whose secret made the password."""
+        if not looks_signed(connect.client_id, devices[0].device_id):
+            return None
+        signed = signed_id(connect.client_id)
+        if signed is None or signed.device_id != devices[0].device_id:
+            raise Refused(ReasonCode.CLIENT_IDENTIFIER_NOT_VALID, "malformed client identifier")
+        try:
+            if signed.timed and signed.hours_off(self._clock()) > 1:
+                raise Refused(ReasonCode.BAD_USER_NAME_OR_PASSWORD, "the timestamp is more than an hour off")
+        except ValueError:
+            raise Refused(ReasonCode.CLIENT_IDENTIFIER_NOT_VALID, "the timestamp is no time") from None
         password = connect.password or b""
-        for device in devices:
-            if hmac.compare_digest(device.secret.encode(), password):
-                if device.frozen:
-                    raise Refused(ReasonCode.BANNED, "the device is frozen")
-                return Identity(device.project, device)
-        return None
+        secrets = ((device, secret) for device in devices for secret in (device.secret, device.secondary_secret))
+        return next((device for device, secret in secrets if secret and signed.opens(secret, password)), None)
+
+    def _check_admission(self, device: Device, line: Line) -> None:
+        """It is who it says; whether it may connect like this is another question."""
+        if device.frozen:
+            raise Refused(ReasonCode.BANNED, "the device is frozen")
+        if device.carrier is not None:
+            raise Refused(ReasonCode.NOT_AUTHORIZED, "the device is behind a gateway")
+        if device.secure_access and self._settings.tls_bind and not line.secure:
+            raise Refused(ReasonCode.NOT_AUTHORIZED, "the device has to connect through TLS")
 
     def _token(self, connect: Connect) -> Identity | None:
         if not connect.username or not connect.password or not PROJECT.fullmatch(connect.username):
@@ -79,3 +128,15 @@ class Login:
         if not (principal.may("admin") and principal.may_enter(connect.username)):
             raise Refused(ReasonCode.NOT_AUTHORIZED, "the token does not open MQTT in this project")
         return Identity(connect.username, unrestricted=True)
+
+
+def _shows_secret(device: Device, password: bytes | None) -> bool:
+    """The primary secret first, then the secondary. No secret is shown by no password."""
+    return bool(password) and any(
+        secret and hmac.compare_digest(secret.encode(), password or b"")
+        for secret in (device.secret, device.secondary_secret)
+    )
+
+
+def _shows_certificate(device: Device, fingerprint: str) -> bool:
+    return fingerprint in (device.fingerprint, device.secondary_fingerprint)

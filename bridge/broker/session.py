@@ -45,6 +45,14 @@ class Line(Protocol):
     congested: bool
     """The client does not read what it is sent."""
 
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 of the client's certificate, in lower-case hexadecimal digits; empty when it showed none."""
+
+    @property
+    def secure(self) -> bool:
+        """Whether the connection is encrypted."""
+
     def begin(self, session: "Session", connect: Connect, keep_alive: int) -> None:
         """The CONNECT is accepted; from now on this is the session's connection."""
 

@@ -3,7 +3,7 @@
 import logging
 from collections import deque
 
-from bridge.broker.base import DownlinkListener
+from bridge.broker.base import ConnectionListener, DownlinkListener
 from bridge.broker.identity import Identity
 from bridge.broker.plugins import Plugins
 from bridge.broker.router import Router
@@ -28,6 +28,7 @@ class Sessions:
         self._sessions: dict[tuple[str, str], Session] = {}
         self._away = 0
         self._devices: dict[int, Session] = {}
+        self.watchers: list[ConnectionListener] = []
 
     def of_device(self, key: int) -> Session | None:
         """The session of a connected device; it has a line."""
@@ -42,13 +43,14 @@ class Sessions:
             session = self._sessions.get(key)
         if identity.device is not None:
             self._end_other_connection(identity.device.key)
-        if session is not None and (connect.clean_start or session.identity != identity):
+        if session is not None and (connect.clean_start or not session.identity.is_same(identity)):
             self._discard(session)
             session = None
         present = session is not None
         if session is None:
             session = self._sessions[key] = Session(client_id, identity)
         else:
+            session.identity = identity
             self._away -= 1
         session.will = connect.will  # a will that was still waiting is not sent [MQTT-3.1.3-9]
         session.expiry = self._expiry(connect)
@@ -66,6 +68,8 @@ class Sessions:
         if device is not None:
             self._devices[device.key] = session
             self._router.device_connected(session, device.device_id)
+            for watcher in self.watchers:
+                watcher.connected(device.key)
             self.listener.connected(device.key)
 
     def detach(self, line: Line, *, normal: bool) -> None:
@@ -84,6 +88,8 @@ class Sessions:
             del self._devices[device.key]
             self._router.device_disconnected(session, device.device_id)
             self.listener.disconnected(device.key)
+            for watcher in self.watchers:
+                watcher.disconnected(device.key)
         self._leave(session, normal)
 
     def _leave(self, session: Session, normal: bool) -> None:

@@ -10,11 +10,28 @@ from bridge.model.setting import setting
 @dataclass(frozen=True)
 class MqttSettings:
     bind: str = setting("127.0.0.1:1883", "Address and port of the MQTT listener; port 0 takes a free one.")
+    tls_bind: str = setting(
+        "", "Address and port of the TLS listener; empty: none. Devices with secure_access then have to use it."
+    )
+    tls_certfile: str = setting("", "PEM file with the certificate of the TLS listener, and those that vouch for it.")
+    tls_keyfile: str = setting("", "PEM file with its private key, not encrypted.")
+    tls_cafile: str = setting(
+        "",
+        "PEM file with the authorities whose client certificates are accepted, or with those certificates; empty: none "
+        "are asked for.",
+    )
     max_connections: int = setting(100_000, "Connections the listener holds at once.", minimum=1, maximum=1_000_000)
     connect_timeout: float = setting(10.0, "Seconds a new connection has for its CONNECT.", minimum=0.1, maximum=300)
+    min_keep_alive: int = setting(
+        0,
+        "Shortest keep-alive in seconds of an MQTT 3 client, which is refused otherwise; 0 also admits those without.",
+        minimum=0,
+        maximum=65_535,
+    )
     max_keep_alive: int = setting(
         3600,
-        "Longest keep-alive in seconds; an MQTT 5 client that asks for more, or for none, gets this.",
+        "Longest keep-alive in seconds; an MQTT 5 client that asks for more, or for none, gets this, an MQTT 3 client "
+        "that asks for more is refused.",
         minimum=5,
         maximum=65_535,
     )

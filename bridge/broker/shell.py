@@ -17,32 +17,48 @@ from bridge.broker.hub import Hub
 from bridge.broker.link import Link
 from bridge.broker.plugins import Plugins
 from bridge.broker.settings import MqttSettings
+from bridge.broker.tls import server_context
 from bridge.model.device import DEFAULT_PROJECT
+from bridge.model.errors import BadSettings
 from bridge.mqtt import Publish
 
+_PLAIN, _TLS = "default", "tls"
+"""Names of the listeners."""
 _BACKLOG = 4096
 """Connections the kernel queues while a reconnect storm is worked off."""
 
 
 class Shell(Broker):
     def __init__(self, settings: MqttSettings, hub: Hub, plugins: Plugins) -> None:
+        self._tls = tls_context(settings)
         config = BrokerConfig.from_dict(
             {
-                "listeners": {"default": {"type": "tcp", "bind": settings.bind}},
+                "listeners": listeners(settings),
                 "plugins": {path: dict(options or {}) for path, options in settings.plugins.items()},
             }
         )
         super().__init__(config)
         self.hub = hub
+        self._handshake_time = settings.connect_timeout
         plugins.load(self.plugins_manager)
         topic_plugins = [type(p).__name__ for p in self.plugins_manager.plugins if isinstance(p, BaseTopicPlugin)]
         if topic_plugins:
             raise BrokerError(f"topic plug-ins are not supported: {', '.join(topic_plugins)}")
 
     @property
-    def addresses(self) -> list[tuple[str, int]]:
-        """Where the listeners are bound; port 0 of the configuration is resolved here."""
-        return [sock.getsockname()[:2] for server in self._servers.values() for sock in server.instance.sockets]
+    def address(self) -> tuple[str, int]:
+        """Where the plain listener is bound; port 0 of the configuration is resolved here."""
+        return self._address(_PLAIN)
+
+    @property
+    def tls_address(self) -> tuple[str, int]:
+        """The same of the TLS listener, if there is one."""
+        return self._address(_TLS)
+
+    def _address(self, listener: str) -> tuple[str, int]:
+        first, *_ = self._servers[listener].instance.sockets
+        host, port = first.getsockname()[:2]
+        return host, port
 
     def close_listeners(self) -> None:
         """Accept no more connections; amqtt closes its listeners last."""
@@ -57,12 +73,19 @@ class Shell(Broker):
         port: int,
         ssl_context: ssl.SSLContext | None,
     ) -> Any:
-        """amqtt reads packets through asyncio streams, with a task for each client; ours is a protocol without any."""
+        """amqtt reads packets through asyncio streams, with a task for each client; ours is a protocol without any. And
+        amqtt's TLS asks for client certificates also where none can be accepted."""
         if listener_type is not ListenerType.TCP:
             raise BrokerError(f"listener {listener_name!r}: only TCP is supported")
         host = address.strip("[]") if address else None
         return await asyncio.get_running_loop().create_server(
-            lambda: Link(self.hub), host, port, ssl=ssl_context, backlog=_BACKLOG, reuse_address=True
+            lambda: Link(self.hub),
+            host,
+            port,
+            backlog=_BACKLOG,
+            reuse_address=True,
+            ssl=self._tls if ssl_context else None,
+            ssl_handshake_timeout=self._handshake_time if ssl_context else None,
         )
 
     async def _session_monitor(self) -> None:
@@ -76,3 +99,23 @@ class Shell(Broker):
         self, source_session: Any, topic_name: str | None, data: Any, qos: int | None = None
     ) -> None:
         """Retained messages are not available."""
+
+
+def listeners(settings: MqttSettings) -> dict[str, dict[str, Any]]:
+    """As amqtt's configuration has them."""
+    plain = {"type": "tcp", "bind": settings.bind}
+    if not settings.tls_bind:
+        return {_PLAIN: plain}
+    files = {"certfile": settings.tls_certfile, "keyfile": settings.tls_keyfile}
+    return {_PLAIN: plain, _TLS: {"type": "tcp", "bind": settings.tls_bind, "ssl": True, **files}}
+
+
+def tls_context(settings: MqttSettings) -> ssl.SSLContext | None:
+    """Raises BadSettings."""
+    if not settings.tls_bind:
+        return None
+    try:
+        return server_context(settings.tls_certfile, settings.tls_keyfile, settings.tls_cafile)
+    except OSError as error:
+        names = "mqtt.tls_certfile, mqtt.tls_keyfile, mqtt.tls_cafile"
+        raise BadSettings(f"{names}: {error.strerror or error}") from error

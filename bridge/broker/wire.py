@@ -1,6 +1,7 @@
 """The bytes of one connection: decoding what comes, collecting what goes, letting neither side drown the other."""
 
 import asyncio
+import hashlib
 from typing import cast
 
 from bridge.broker.wheel import Wheel
@@ -136,6 +137,18 @@ class Wire(asyncio.Protocol):
     def peer(self) -> str:
         name = self._transport.get_extra_info("peername") if self._transport else None
         return f"{name[0]}:{name[1]}" if isinstance(name, tuple) else "-"
+
+    @property
+    def secure(self) -> bool:
+        """Whether the connection is encrypted."""
+        return self._transport is not None and self._transport.get_extra_info("ssl_object") is not None
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 of the client's certificate, in lower-case hexadecimal digits; empty when it showed none."""
+        channel = self._transport.get_extra_info("ssl_object") if self._transport is not None else None
+        certificate = channel.getpeercert(binary_form=True) if channel is not None else None
+        return hashlib.sha256(certificate).hexdigest() if certificate else ""
 
     def pause_reading(self) -> None:
         if self._transport is not None and not self.closing:

@@ -8,6 +8,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib import import_module
 from pathlib import Path
 from types import FrameType, TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -29,6 +30,8 @@ FINAL_WITHIN = 15.0
 STOPPED_WITHIN = 10.0
 POLL = 0.02
 SECRET = "demo-secret"  # noqa: S105 - of devices that live for seconds
+NEEDED = ("bridge.store", "bridge.broker.device_client")
+"""Imported while signals wait: one that arrives while a class is being made can come out as another exception."""
 PROPERTIES = {
     "correlation_data": "order-4711",
     "response_topic": "$oc/devices/pump-1/user/answers",
@@ -108,6 +111,8 @@ def _daemon(data_dir: Path, interrupts: _Interrupts) -> Iterator[dict[str, str]]
             start_new_session=True,  # Ctrl-C comes here first, and then the daemon is stopped in order
         )
     try:
+        for module in NEEDED:
+            import_module(module)
         interrupts.release()
         addresses = _addresses(process, data_dir, log)
         _say(f"Applications reach it at http://{addresses['http']}, devices at mqtt://{addresses['mqtt']}.")

@@ -1,5 +1,6 @@
 """`device-bridge device …`: the devices that may connect."""
 
+import json
 import secrets
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,8 @@ import click
 from bridge.cli import options, output
 from bridge.cli.database import every_device, opened
 from bridge.cli.errors import Failed
-from bridge.model.device import SECURE_LENGTH, Device
+from bridge.model.device import SECURE_LENGTH, AuthType, Device
+from bridge.model.record import Activity, Record
 
 
 @click.group()
@@ -56,15 +58,13 @@ def list_(project: str, as_json: bool, data_dir: Path) -> None:
 def show(device_id: str, project: str, as_json: bool, data_dir: Path) -> None:
     """Show one device; its secret stays secret."""
     with opened(data_dir) as admin:
-        found = admin.device(project, device_id)
+        found = admin.record(project, device_id)
     if found is None:
         raise _unknown(project, device_id)
-    row = _public(found)
     if as_json:
-        output.as_json(row)
+        output.as_json(_details(found))
     else:
-        state = _state(found.frozen)
-        output.fields({"device": device_id, "project": project, "state": state, "created": row["created_at"]})
+        output.fields(_lines(found))
 
 
 @device.command()
@@ -104,6 +104,71 @@ def _public(device: Device) -> dict[str, Any]:
         "frozen": device.frozen,
         "created_at": output.moment(device.created_at),
     }
+
+
+def _details(record: Record) -> dict[str, Any]:
+    """Everything but the secrets; of a device that never said or did something, null."""
+    device, profile, activity = record.device, record.profile, record.activity
+    return {
+        **_public(device),
+        "node_id": profile.node_id,
+        "product_id": profile.product_id,
+        "device_name": profile.name,
+        "description": profile.description,
+        "app_id": profile.app_id,
+        "gateway_id": device.gateway_id,
+        "auth_type": device.auth_type,
+        "fingerprint": device.fingerprint or None,
+        "secondary_fingerprint": device.secondary_fingerprint or None,
+        "secure_access": device.secure_access,
+        "timeout": profile.timeout,
+        "fw_version": profile.fw_version,
+        "sw_version": profile.sw_version,
+        "tags": dict(profile.tags),
+        "extension_info": json.loads(profile.extension_info) if profile.extension_info else None,
+        "online": activity.online,
+        "online_changed_at": _moment(activity.changed_at),
+        "active_at": _moment(activity.active_at),
+    }
+
+
+def _lines(record: Record) -> dict[str, str]:
+    """What there is to say to people."""
+    device, profile, activity = record.device, record.profile, record.activity
+    lines = {
+        "device": device.device_id,
+        "project": device.project,
+        "state": _state(device.frozen),
+        "connection": _connection(activity),
+        "node": profile.node_id,
+        "product": profile.product_id,
+        "name": profile.name,
+        "description": profile.description,
+        "app": profile.app_id,
+        "gateway": device.gateway_id,
+        "logs in with": "a secret" if device.auth_type is AuthType.SECRET else "a certificate",
+        "fingerprint": device.fingerprint,
+        "2nd fingerprint": device.secondary_fingerprint,
+        "access": "TLS only" if device.secure_access else None,
+        "firmware": profile.fw_version,
+        "software": profile.sw_version,
+        "tags": ", ".join(f"{key}={value}" for key, value in profile.tags),
+        "extension": profile.extension_info,
+        "activated": _moment(activity.active_at),
+        "created": output.moment(device.created_at),
+    }
+    return {name: text for name, text in lines.items() if text}
+
+
+def _connection(activity: Activity) -> str:
+    """As the daemon wrote it down last."""
+    if activity.changed_at is None:
+        return "never"
+    return f"{'online' if activity.online else 'offline'} since {output.moment(activity.changed_at)}"
+
+
+def _moment(milliseconds: int | None) -> str | None:
+    return None if milliseconds is None else output.moment(milliseconds)
 
 
 def _state(frozen: bool) -> str:

@@ -13,6 +13,7 @@ COMMANDS = {
     "run": "bridge.cli.run:run",
     "device": "bridge.cli.device:device",
     "token": "bridge.cli.token:token",
+    "key": "bridge.cli.key:key",
     "send": "bridge.cli.send:send",
     "messages": "bridge.cli.messages:messages",
     "listen": "bridge.cli.listen:listen",

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from bridge.model.device import DEFAULT_PROJECT, DEVICE_ID, PROJECT, SECRET
-from bridge.model.principal import TOKEN_NAME
+from bridge.model.principal import SCOPES, TOKEN_NAME
 
 Callback = Callable[[click.Context, click.Parameter, str | None], str | None]
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
@@ -46,7 +46,7 @@ project_or_all: Decorator = click.option(
     callback=matching(PROJECT, f"{_PROJECT_RULE}, nor *", "*"),
     default=DEFAULT_PROJECT,
     show_default=True,
-    help="Project the token is for; '*' for every project.",
+    help="Project it opens; '*' for every project.",
 )
 as_json: Decorator = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 device_id: Decorator = click.argument(
@@ -57,7 +57,27 @@ secret: Decorator = click.option(
     callback=matching(SECRET, "1 to 256 printable ASCII characters without spaces"),
     help="The device's password.  [default: a new random one]",
 )
-token_name: Decorator = click.argument("name", callback=matching(TOKEN_NAME, "1 to 64 letters, digits, _, ., @ or -"))
+credential_name: Decorator = click.argument(
+    "name", callback=matching(TOKEN_NAME, "1 to 64 letters, digits, _, ., @ or -")
+)
+
+
+def _some_scopes(ctx: click.Context, param: click.Parameter, value: str) -> frozenset[str]:
+    scopes = [scope.strip() for scope in value.split(",")]
+    for scope in scopes:
+        if scope not in SCOPES:
+            raise click.BadParameter(f"{scope!r} is not a scope: use some of {', '.join(SCOPES)}.")
+    return frozenset(scopes)
+
+
+scopes: Decorator = click.option(
+    "--scopes",
+    callback=_some_scopes,
+    metavar="A,B",
+    default="messages:send,messages:read",
+    show_default=True,
+    help=f"What it may do, some of: {', '.join(SCOPES)}.",
+)
 
 
 def prepared(folder: Path) -> Path:

@@ -44,6 +44,9 @@ class MessageStore(Protocol):
         Ends early rather than return more than a MiB of content or so; empty only at the end.
         """
 
+    def carried_pending(self, carrier: int) -> list[Device]:
+        """The devices behind this one, however far, that have PENDING messages."""
+
     def count_pending(self, device: int, *, at_most: int) -> int:
         """How many messages are PENDING for the device; counting stops at `at_most`."""
 

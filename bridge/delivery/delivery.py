@@ -134,8 +134,8 @@ class Delivery:
 
     def device_changed(self, key: int) -> None:
         """The device was removed, with its messages, or changed otherwise."""
-        if self._store.device_by_key(key) is None:
-            self._outboxes.pop(key, None)
+        if self._store.device_by_key(key) is None and (outbox := self._outboxes.pop(key, None)):
+            outbox.leave()
 
     # What the broker reports (DownlinkListener)
 
@@ -144,31 +144,37 @@ class Delivery:
         if known is None:
             return
         outbox = self._outbox(known)
-        outbox.connect()
+        for each in outbox.aboard():
+            each.connect()
         self._drains.schedule(outbox)
 
     def disconnected(self, device: int) -> None:
         outbox = self._outboxes.get(device)
         if outbox is None:
             return
-        outbox.disconnect()
-        for seq in list(outbox.uncached):
-            self._fail(outbox, seq, Failure.OFFLINE, "the device disconnected before it acknowledged")
+        for each in outbox.aboard():
+            each.disconnect()
+            for seq in list(each.uncached):
+                self._fail(each, seq, Failure.OFFLINE, "the device disconnected before it acknowledged")
 
     def subscribed(self, device: int) -> None:
         outbox = self._outboxes.get(device)
-        if outbox is not None and outbox.pending:
-            outbox.rewind()
-            self._drains.schedule(outbox)
+        if outbox is None:
+            return
+        for each in outbox.aboard():
+            if each.pending:
+                each.rewind()
+                self._drains.schedule(outbox)
 
     def writable(self, device: int) -> None:
         outbox = self._outboxes.get(device)
-        if outbox is not None and outbox.behind:
+        if outbox is not None and (outbox.behind or outbox.riders is not None):
             self._drains.schedule(outbox)
 
     def acknowledged(self, device: int, seq: int, by: AcknowledgedBy, reason_code: int, reason: str | None) -> None:
-        outbox = self._outboxes.get(device)
-        if outbox is None or outbox.inflight.pop(seq, None) is None:
+        carrier = self._outboxes.get(device)
+        outbox = carrier.acknowledged(seq) if carrier is not None else None
+        if outbox is None:
             return  # cancelled or expired while it was on its way
         if reason_code < 0x80:
             self._finish(outbox, seq, Outcome(Status.DELIVERED, self._clock(), by))
@@ -192,9 +198,9 @@ class Delivery:
             self._expire(message.seq, message.device, message.expires_at)
             self._answers.start(message.seq)
             return
-        handed = Handed.BUSY if outbox.behind else self._send(outbox, message)
+        handed = Handed.BUSY if outbox.carrier.any_behind() else self._send(outbox, message)
         if handed is Handed.BUSY:
-            outbox.behind = True
+            outbox.fall_behind()
             self._answers.start(message.seq)
         elif handed is Handed.SENT or message.seq in self._moves:
             self._answers.start(message.seq)
@@ -203,13 +209,14 @@ class Delivery:
 
     def _send(self, outbox: Outbox, message: Message) -> Handed:
         """Offer a message to the device's connection. The cursor passes it unless it has to be offered again."""
-        seq = message.seq
-        downlink = downlink_of(message, outbox.device.device_id, outbox.sent_before.get(seq, 0))
-        handed = self._downlinks.send(outbox.device.key, downlink) if outbox.online else Handed.OFFLINE
+        seq, line = message.seq, outbox.carrier.device
+        behind = None if outbox.carrier is outbox else outbox.device.device_id
+        downlink = downlink_of(message, line.device_id, outbox.sent_before.get(seq, 0), behind=behind)
+        handed = self._downlinks.send(line.key, downlink) if outbox.online else Handed.OFFLINE
         if handed is Handed.BUSY:
             return handed
         if handed is Handed.SENT:
-            outbox.inflight[seq] = downlink.packet_id
+            outbox.sent(seq, downlink.packet_id)
         elif handed is Handed.TOO_LARGE:
             self._fail(outbox, seq, Failure.TOO_LARGE, "larger than the Maximum Packet Size of the device")
         elif handed is Handed.UNSENDABLE:
@@ -256,7 +263,7 @@ class Delivery:
                 self._finish(outbox, seq, meanwhile)
             else:  # the backlog's reader may have passed it over
                 outbox.rewind()
-                self._drains.schedule(outbox)
+                self._drains.schedule(outbox.carrier)
             removed.set_exception(was)
             return
         self._answers.give(seq, meanwhile)
@@ -267,12 +274,15 @@ class Delivery:
 
     # A device's queue
 
-    def _drain_page(self, outbox: Outbox) -> bool:
-        """Offer the next PENDING messages, as many as the connection takes. True: there are more and it takes them."""
-        room = self._downlinks.room(outbox.device.key) if outbox.online and outbox.behind else 0
+    def _drain_page(self, carrier: Outbox) -> bool:
+        """Offer a connection the next PENDING messages of one device, as many as it takes. True: there are more, and it
+        takes them."""
+        if carrier.online and not carrier.boarded:
+            self._board(carrier)
+        room = self._downlinks.room(carrier.device.key) if carrier.online and carrier.any_behind() else 0
         if not room:
             return False
-        now = self._clock()
+        outbox, now = carrier.next_behind(), self._clock()
         page = self._store.pending(outbox.device.key, after=outbox.cursor, limit=room)
         for message in page:
             if message.seq in outbox.inflight or message.seq in self._moves or message.expires_at <= now:
@@ -282,7 +292,13 @@ class Delivery:
             elif self._send(outbox, message) is Handed.BUSY:
                 return False
         outbox.behind = bool(page)
-        return outbox.behind
+        return carrier.any_behind()
+
+    def _board(self, gateway: Outbox) -> None:
+        """Bring in the devices behind it that have messages waiting since the last run of the daemon."""
+        for device in self._store.carried_pending(gateway.device.key):
+            self._outbox(device)
+        gateway.boarded = True
 
     def _make_room(self, outbox: Outbox) -> None:
         if self._settings.when_full == "reject" or not self._displace(outbox):
@@ -312,8 +328,15 @@ class Delivery:
     def _outbox(self, device: Device) -> Outbox:
         outbox = self._outboxes.get(device.key)
         if outbox is None:
+            gateway = self._store.device_by_key(device.carrier) if device.carrier is not None else None
+            carrier = self._outbox(gateway) if gateway is not None else None
             pending = self._store.count_pending(device.key, at_most=self._settings.max_pending_per_device)
-            outbox = self._outboxes[device.key] = Outbox(device, pending)
+            outbox = self._outboxes[device.key] = Outbox(device, pending, carrier)
+            if carrier is not None:
+                carrier.take_aboard(outbox)
+                if carrier.online:
+                    outbox.connect()
+                    self._drains.schedule(carrier)
         return outbox
 
 

@@ -9,21 +9,25 @@ from bridge.model.topics import default_downlink
 from bridge.mqtt import Properties
 
 
-def downlink_of(message: Message, device_id: str, packet_id: int = 0) -> Downlink:
-    """`packet_id`: the identifier under which it was sent before, 0 if it never was."""
+def downlink_of(message: Message, carrier: str, packet_id: int = 0, *, behind: str | None = None) -> Downlink:
+    """`carrier`: the id of the device whose connection carries it. `packet_id`: the identifier under which it was sent
+    before, 0 if it never was. `behind`: the id of the device it is for, when that is behind the carrier."""
     draft = message.draft
     return Downlink(
         seq=message.seq,
-        topic=draft.topic or default_downlink(device_id),
-        payload=payload_of(message),
+        topic=draft.topic or default_downlink(carrier),
+        payload=payload_of(message, behind),
         properties=properties_of(message),
         expires_at=message.expires_at,
         packet_id=packet_id,
     )
 
 
-def payload_of(message: Message) -> bytes:
-    """`content` is JSON text; a JSON string starts with a quote, anything else is an object."""
+def payload_of(message: Message, behind: str | None = None) -> bytes:
+    """`content` is JSON text; a JSON string starts with a quote, anything else is an object.
+
+    `behind`: the id of the device behind a gateway that it is for; only the standard envelope has room for it.
+    """
     draft = message.draft
     is_string = draft.content.startswith('"')
     if draft.encoding == "base64":
@@ -34,7 +38,8 @@ def payload_of(message: Message) -> bytes:
         # The vendor's device SDK takes a payload for this envelope only when every value is a string or null.
         content = draft.content if is_string else json.dumps(draft.content, ensure_ascii=False)
         name = "null" if draft.name is None else json.dumps(draft.name, ensure_ascii=False)
-        text = f'{{"name":{name},"id":"{draft.message_id}","content":{content}}}'
+        target = "" if behind is None else f'"object_device_id":"{behind}",'
+        text = f'{{{target}"name":{name},"id":"{draft.message_id}","content":{content}}}'
     return str(text).encode()
 
 

@@ -1,1 +1,1 @@
-"""The words everything else speaks: messages, devices, principals, topics, errors. Pure data, no I/O."""
+"""The words everything else speaks: messages, devices, principals, access keys, topics, errors. Pure, no I/O."""

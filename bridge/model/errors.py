@@ -5,8 +5,16 @@ BridgeError
 ├── UnknownMessage         no such message for this device
 ├── DuplicateMessage       this device already has a message with that id
 ├── DuplicateDevice        the project already has a device with that id
+├── UnsuitableGateway      a device cannot be behind this one: there is none, or it is too far from a connection itself
+├── HasSubDevices          a device cannot be removed before those behind it
+├── IsSubDevice            a device behind a gateway has no connection of its own
+├── AlreadyFrozen          the device is frozen
+├── NotFrozen              the device is not frozen
+├── WrongAuthType          the device does not log in with what is to be replaced
 ├── UnknownToken           no access token of that name
 ├── DuplicateToken         the project already has an access token of that name
+├── UnknownAccessKey       no access key of that name
+├── DuplicateAccessKey     the project already has an access key of that name
 ├── QueueFull              the device has as many PENDING messages as the configuration allows
 ├── BadSettings            the configuration asks for something that cannot work
 └── StoreUnavailable       the disk or the database refuses; nothing was accepted
@@ -33,11 +41,43 @@ class DuplicateDevice(BridgeError):
     pass
 
 
+class UnsuitableGateway(BridgeError):
+    pass
+
+
+class HasSubDevices(BridgeError):
+    pass
+
+
+class IsSubDevice(BridgeError):
+    pass
+
+
+class AlreadyFrozen(BridgeError):
+    pass
+
+
+class NotFrozen(BridgeError):
+    pass
+
+
+class WrongAuthType(BridgeError):
+    pass
+
+
 class UnknownToken(BridgeError):
     pass
 
 
 class DuplicateToken(BridgeError):
+    pass
+
+
+class UnknownAccessKey(BridgeError):
+    pass
+
+
+class DuplicateAccessKey(BridgeError):
     pass
 
 

@@ -1,8 +1,9 @@
-"""What survives a restart: messages, devices, tokens. The only package that knows SQL."""
+"""What survives a restart: messages, devices, tokens, access keys. The only package that knows SQL."""
 
+from bridge.store.access_keys import ListedKey
 from bridge.store.admin import Admin
 from bridge.store.settings import StoreSettings
 from bridge.store.store import Store
 from bridge.store.tokens import Token
 
-__all__ = ["Admin", "Store", "StoreSettings", "Token"]
+__all__ = ["Admin", "ListedKey", "Store", "StoreSettings", "Token"]

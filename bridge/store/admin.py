@@ -5,13 +5,14 @@ from types import TracebackType
 from typing import Self
 
 from bridge.model.clock import Clock
+from bridge.store.access_keys import AccessKeys
 from bridge.store.connection import open_connection
 from bridge.store.devices import Devices
 from bridge.store.tokens import Tokens
 
 
-class Admin(Devices, Tokens):
-    """Devices and tokens, written at once by the calling thread. A running daemon notices within a second."""
+class Admin(Devices, Tokens, AccessKeys):
+    """Devices, tokens and access keys, written by the calling thread. A running daemon notices within a second."""
 
     @classmethod
     def open(cls, path: Path | str, clock: Clock) -> Self:

@@ -1,4 +1,4 @@
-"""What devices and tokens have in common: they change rarely, from any process, and every change is announced."""
+"""What devices and credentials have in common: they change rarely, from any process, and every change is announced."""
 
 import sqlite3
 from typing import Literal
@@ -23,7 +23,7 @@ class Administration:
         self._clock = clock
 
     def _announce(
-        self, kind: Literal["device", "token"], *, name: str, project: str | None, device: int | None = None
+        self, kind: Literal["device", "token", "key"], *, name: str, project: str | None, device: int | None = None
     ) -> None:
         """In the transaction of the change itself, so that one never goes without the other."""
         now = self._clock()

@@ -1,4 +1,4 @@
-"""The feed of changes to devices and tokens, as any process makes them."""
+"""The feed of changes to devices and credentials, as any process makes them."""
 
 import sqlite3
 from dataclasses import dataclass
@@ -13,12 +13,12 @@ PAGE = 1000
 class Change:
     seq: int
     kind: str
-    """"device" or "token"."""
+    """"device", "token" or "key"."""
     device: int | None
     """`Device.key`, for a device."""
     project: str | None
     name: str
-    """The device id or the name of the token."""
+    """The device id, or the name of the token or access key."""
 
 
 class Changes:

@@ -1,14 +1,16 @@
-"""Devices and tokens as the daemon asks for them: on every request, so they are answered from memory."""
+"""Devices, tokens and access keys as the daemon asks for them: on every request, so they are answered from memory."""
 
 import contextlib
 import logging
 import sqlite3
 from collections.abc import Callable
 
+from bridge.model.access_key import AccessKey
 from bridge.model.clock import Clock
 from bridge.model.device import Device
 from bridge.model.errors import StoreUnavailable
 from bridge.model.principal import Principal
+from bridge.store.access_keys import AccessKeys
 from bridge.store.cache import Cache
 from bridge.store.changes import Change, Changes
 from bridge.store.devices import Devices
@@ -17,7 +19,7 @@ from bridge.store.tokens import Tokens, digest
 logger = logging.getLogger(__name__)
 
 
-class Directory(Devices, Tokens):
+class Directory(Devices, Tokens, AccessKeys):
     """What is known is remembered until its change shows up in the feed. What is not there is looked for every time."""
 
     def __init__(self, connection: sqlite3.Connection, clock: Clock, changes: Changes) -> None:
@@ -27,6 +29,7 @@ class Directory(Devices, Tokens):
         self._devices: Cache[tuple[str | None, str], Device] = Cache()
         self._called: Cache[str, tuple[Device, ...]] = Cache()
         self._principals: Cache[bytes, Principal] = Cache()
+        self._access_keys: Cache[str, AccessKey] = Cache()
 
     def on_device_change(self, callback: Callable[[int], None]) -> None:
         """`callback(key)` for each device added, removed or changed; `device_by_key` says what it is now."""
@@ -61,6 +64,12 @@ class Directory(Devices, Tokens):
             self._principals.remember(known, found)
         return found
 
+    def access_key(self, ak: str) -> AccessKey | None:
+        found = self._access_keys.get(ak)
+        if found is None and (found := super().access_key(ak)):
+            self._access_keys.remember(ak, found)
+        return found
+
     def _written(self) -> None:
         with contextlib.suppress(StoreUnavailable):  # the change is made, and the next look will find it
             self.look()
@@ -68,6 +77,8 @@ class Directory(Devices, Tokens):
     def _forget(self, change: Change) -> None:
         if change.kind == "token":
             self._principals.clear()
+        elif change.kind == "key":
+            self._access_keys.clear()
         else:
             self._devices.pop((change.project, change.name), None)
             self._called.pop(change.name, None)

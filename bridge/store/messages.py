@@ -5,12 +5,13 @@ import itertools
 import sqlite3
 from collections.abc import Callable, Generator, Sequence
 
+from bridge.model.device import Device
 from bridge.model.errors import BridgeError
 from bridge.model.message import Message, Outcome, Status
 from bridge.store import statements
 from bridge.store.blocks import blocks
 from bridge.store.connection import refusing
-from bridge.store.rows import Row, added_row, outcome_row, read_message, read_some
+from bridge.store.rows import Row, added_row, outcome_row, read_device, read_message, read_some
 from bridge.store.writer import Add, Finish, Other, Writer
 
 MOST_LISTED = 8 * 1024 * 1024
@@ -65,6 +66,9 @@ class Messages:
     def pending(self, device: int, *, after: int, limit: int) -> list[Message]:
         with refusing(), contextlib.closing(self._reader.execute(statements.PENDING, (device, after, limit))) as rows:
             return read_some(rows, MOST_PENDING)
+
+    def carried_pending(self, carrier: int) -> list[Device]:
+        return [read_device(row) for row in self._read(statements.CARRIED_PENDING, (carrier,))]
 
     def count_pending(self, device: int, *, at_most: int) -> int:
         count: int = self._read(statements.COUNT_PENDING, (device, at_most))[0][0]

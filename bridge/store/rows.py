@@ -4,10 +4,14 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
-from bridge.model.device import Device
+from bridge.model.device import AuthType, Device
 from bridge.model.message import AcknowledgedBy, Draft, Failure, Message, Outcome, Status
+from bridge.model.record import Activity, Enrolment, Profile, Record, Sighting
 
 Row = tuple[Any, ...]
+
+DEVICE_WIDTH = 13
+"""Columns in `statements.DEVICE_COLUMNS`."""
 
 
 def added_row(message: Message) -> Row:
@@ -90,5 +94,69 @@ def read_outcome(
 
 def read_device(row: Row) -> Device:
     """From `statements.DEVICE_COLUMNS`."""
-    key, project, device_id, secret, frozen, created_at = row
-    return Device(key, project, device_id, secret, bool(frozen), created_at)
+    key, project, device_id, secret, frozen, created_at, *rest = row
+    secondary_secret, auth_type, fingerprint, secondary_fingerprint, secure_access, gateway_id, carrier = rest
+    return Device(
+        key,
+        project,
+        device_id,
+        secret,
+        bool(frozen),
+        created_at,
+        secondary_secret,
+        AuthType(auth_type),
+        fingerprint,
+        secondary_fingerprint,
+        bool(secure_access),
+        gateway_id,
+        carrier,
+    )
+
+
+def read_record(row: Row) -> Record:
+    """From the columns of `statements.records`."""
+    node_id, product_id, name, description, app_id, extension_info, tags, *rest = row[DEVICE_WIDTH:]
+    fw_version, sw_version, timeout, online, changed_at, active_at = rest
+    profile = Profile(
+        node_id,
+        product_id,
+        name,
+        description,
+        app_id,
+        extension_info,
+        tuple((key, value) for key, value in json.loads(tags)) if tags else (),
+        fw_version,
+        sw_version,
+        timeout,
+    )
+    return Record(read_device(row[:DEVICE_WIDTH]), profile, Activity(bool(online), changed_at, active_at))
+
+
+def enrolled_row(project: str, enrolment: Enrolment, carrier: int | None, now: int) -> Row:
+    """In the order of `devices.ENROLLED`."""
+    profile = enrolment.profile
+    return (
+        project,
+        enrolment.device_id,
+        enrolment.secret,
+        now,
+        enrolment.auth_type.value,
+        enrolment.fingerprint,
+        enrolment.secure_access,
+        enrolment.gateway_id,
+        carrier,
+        profile.node_id,
+        profile.product_id,
+        profile.name,
+        profile.description,
+        profile.app_id,
+        profile.extension_info,
+        json.dumps(profile.tags, ensure_ascii=False) if profile.tags else None,
+        profile.fw_version,
+        profile.sw_version,
+        profile.timeout,
+    )
+
+
+def sighted_row(sighting: Sighting) -> Row:
+    return sighting.device, sighting.online, sighting.at, sighting.connected_at

@@ -91,5 +91,59 @@ def changes(database: Database) -> None:
     """)
 
 
-NAMES = {devices.__name__, messages.__name__, tokens.__name__, changes.__name__}
+@MIGRATIONS()
+def access_keys(database: Database) -> None:
+    database.executescript("""
+        CREATE TABLE access_key (
+            ak TEXT PRIMARY KEY,
+            sk TEXT NOT NULL,
+            name TEXT NOT NULL,
+            project TEXT,
+            scopes TEXT NOT NULL,
+            created_at INTEGER NOT NULL
+        ) WITHOUT ROWID;
+        CREATE UNIQUE INDEX access_key_by_name ON access_key (name, ifnull(project, ''));
+    """)
+
+
+@MIGRATIONS()
+def device_records(database: Database) -> None:
+    # The partial indexes hold only devices behind a gateway, and only those that are connected.
+    database.executescript("""
+        ALTER TABLE device ADD COLUMN secondary_secret TEXT NOT NULL DEFAULT '';
+        ALTER TABLE device ADD COLUMN auth_type TEXT NOT NULL DEFAULT 'SECRET'
+            CHECK (auth_type IN ('SECRET', 'CERTIFICATES'));
+        ALTER TABLE device ADD COLUMN fingerprint TEXT NOT NULL DEFAULT '';
+        ALTER TABLE device ADD COLUMN secondary_fingerprint TEXT NOT NULL DEFAULT '';
+        ALTER TABLE device ADD COLUMN secure_access INTEGER NOT NULL DEFAULT 0;
+        ALTER TABLE device ADD COLUMN gateway_id TEXT;
+        ALTER TABLE device ADD COLUMN carrier INTEGER;
+        ALTER TABLE device ADD COLUMN online INTEGER NOT NULL DEFAULT 0;
+        ALTER TABLE device ADD COLUMN changed_at INTEGER;
+        ALTER TABLE device ADD COLUMN active_at INTEGER;
+        ALTER TABLE device ADD COLUMN node_id TEXT NOT NULL DEFAULT '';
+        ALTER TABLE device ADD COLUMN product_id TEXT NOT NULL DEFAULT 'default';
+        ALTER TABLE device ADD COLUMN name TEXT;
+        ALTER TABLE device ADD COLUMN description TEXT;
+        ALTER TABLE device ADD COLUMN app_id TEXT;
+        ALTER TABLE device ADD COLUMN extension_info TEXT;
+        ALTER TABLE device ADD COLUMN tags TEXT;
+        ALTER TABLE device ADD COLUMN fw_version TEXT;
+        ALTER TABLE device ADD COLUMN sw_version TEXT;
+        ALTER TABLE device ADD COLUMN timeout INTEGER NOT NULL DEFAULT 0;
+        UPDATE device SET node_id = device_id;
+        CREATE INDEX device_behind ON device (project, gateway_id) WHERE gateway_id IS NOT NULL;
+        CREATE INDEX device_carried ON device (carrier) WHERE carrier IS NOT NULL;
+        CREATE INDEX device_online ON device (online) WHERE online = 1;
+    """)
+
+
+NAMES = {
+    devices.__name__,
+    messages.__name__,
+    tokens.__name__,
+    changes.__name__,
+    access_keys.__name__,
+    device_records.__name__,
+}
 """Every migration this version knows."""

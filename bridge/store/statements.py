@@ -16,6 +16,9 @@ ADDED = (
 )
 ADDED_WIDTH = 14
 FINISHED_WIDTH = 6
+SIGHTED_WIDTH = 4
+SIGHTED_AT_ONCE = (64, 8, 1)
+"""Rows in one merged statement. Few sizes: it is not as hot as the others, and they share a cache."""
 WHOLE = (
     "seq, device, message_id, content, ttl, name, encoding, payload_format, topic, correlation_data, response_topic, "
     "user_properties, created_at, expires_at, status, finished_at, acknowledged_by, failure, detail"
@@ -36,6 +39,13 @@ def _finish(count: int) -> str:
             failure = v.column5, detail = v.column6
         FROM (VALUES {_rows(count, FINISHED_WIDTH)}) AS v
         WHERE message.seq = v.column1 AND message.status = 'PENDING'
+    """
+
+
+def _sight(count: int) -> str:
+    return f"""
+        UPDATE device SET online = v.column2, changed_at = v.column3, active_at = ifnull(active_at, v.column4)
+        FROM (VALUES {_rows(count, SIGHTED_WIDTH)}) AS v WHERE device.key = v.column1
     """
 
 
@@ -83,13 +93,42 @@ PRUNE = "DELETE FROM message WHERE seq > ? AND seq <= ? AND status <> 'PENDING' 
 
 REMOVE_BLOCK = "DELETE FROM message WHERE seq >> 12 = ? AND device = ?"
 
-DEVICE_COLUMNS = "key, project, device_id, secret, frozen, created_at"
+DEVICE_COLUMNS = (
+    "device.key, device.project, device.device_id, device.secret, device.frozen, device.created_at, "
+    "device.secondary_secret, device.auth_type, device.fingerprint, device.secondary_fingerprint, "
+    "device.secure_access, device.gateway_id, device.carrier"
+)
+PROFILE_COLUMNS = (
+    "device.node_id, device.product_id, device.name, device.description, device.app_id, device.extension_info, "
+    "device.tags, device.fw_version, device.sw_version, device.timeout"
+)
+LINE_COLUMNS = "line.online, line.changed_at, line.active_at"
+
+
+def records(where: str) -> str:
+    """Devices with what is known of the connection that carries their messages."""
+    return f"""
+        SELECT {DEVICE_COLUMNS}, {PROFILE_COLUMNS}, {LINE_COLUMNS}
+        FROM device LEFT JOIN device AS line ON line.key = ifnull(device.carrier, device.key)
+        WHERE {where}
+    """
+
+
 DEVICE = f"SELECT {DEVICE_COLUMNS} FROM device WHERE project = ? AND device_id = ?"
 DEVICE_BY_KEY = f"SELECT {DEVICE_COLUMNS} FROM device WHERE key = ?"
 DEVICES = f"SELECT {DEVICE_COLUMNS} FROM device WHERE key > ? ORDER BY key LIMIT ?"
 DEVICES_OF_PROJECT = f"SELECT {DEVICE_COLUMNS} FROM device WHERE project = ? AND key > ? ORDER BY key LIMIT ?"
 DEVICES_CALLED = f"SELECT {DEVICE_COLUMNS} FROM device WHERE device_id = ? ORDER BY key"
+RECORD = records("device.project = ? AND device.device_id = ?")
+SUB_DEVICE = "SELECT 1 FROM device WHERE project = ? AND gateway_id = ? LIMIT 1"
+CARRIED_PENDING = f"""
+    SELECT {DEVICE_COLUMNS} FROM device
+    WHERE carrier = ? AND EXISTS (SELECT 1 FROM message WHERE message.device = device.key AND status = 'PENDING')
+"""
+SIGHT = {count: _sight(count) for count in SIGHTED_AT_ONCE}
+ALL_OFFLINE = "UPDATE device SET online = 0, changed_at = ? WHERE online = 1 AND changed_at <= ?"
 PRINCIPAL = "SELECT name, project, scopes FROM token WHERE hash = ?"
+ACCESS_KEY = "SELECT sk, name, project, scopes FROM access_key WHERE ak = ?"
 
 CHANGES = "SELECT seq, kind, device, project, name FROM change WHERE seq > ? ORDER BY seq LIMIT ?"
 LAST_CHANGE = "SELECT max(seq) FROM change"

@@ -6,18 +6,22 @@ import logging
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Self
+from typing import Self, TypeVar
 
 from bridge.model.clock import Clock
 from bridge.model.errors import StoreUnavailable
+from bridge.store.admin import Admin
 from bridge.store.changes import Changes
 from bridge.store.connection import open_connection
 from bridge.store.directory import Directory
+from bridge.store.management import Management
 from bridge.store.messages import Messages
 from bridge.store.retention import Retention
 from bridge.store.settings import StoreSettings
+from bridge.store.sightings import Sightings
 from bridge.store.writer import Writer
 
+T = TypeVar("T")
 logger = logging.getLogger(__name__)
 
 MEMORY = ":memory:"
@@ -26,10 +30,11 @@ LOOK_EVERY = 0.25
 PRUNE_EVERY = 60.0
 
 
-class Store(Messages, Directory):
-    """Messages, devices and tokens in one SQLite file. All methods belong to the event loop's thread.
+class Store(Messages, Sightings, Directory):
+    """Messages, devices, tokens and access keys in one SQLite file. All methods belong to the event loop's thread.
 
-    A change of a device or token is noticed at once if it was made here, within a second if another process made it.
+    A change of a device or a credential is noticed at once if it was made here, within a second if another process
+    made it.
     """
 
     path: Path
@@ -83,6 +88,7 @@ class Store(Messages, Directory):
         self._retention = Retention(self._writer, clock, settings)
         self._timers: dict[str, asyncio.TimerHandle] = {}
         self._pruning: asyncio.Task[None] | None = None
+        self._management = Management(Admin.open(path, clock), loop)
         self._opened = contextlib.ExitStack()
 
     async def flush(self) -> None:
@@ -90,12 +96,23 @@ class Store(Messages, Directory):
         with contextlib.suppress(StoreUnavailable):
             await self._writer.request(lambda _: None)
 
+    async def manage(self, action: Callable[[Admin], T]) -> T:
+        """Runs `action` in another thread, one after the other; what it changed is noticed before this returns.
+
+        Raises what `action` raises, and StoreUnavailable.
+        """
+        try:
+            return await self._management.run(action)
+        finally:
+            self._written()
+
     async def close(self) -> None:
         """Commits what is queued; later writes are refused. May be called again."""
         for timer in self._timers.values():
             timer.cancel()
         if self._pruning:
             self._pruning.cancel()
+        await self._management.close()
         await self._writer.close()
         self._opened.close()
 

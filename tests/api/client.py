@@ -30,13 +30,14 @@ class Answer:
 
 
 class Client:
-    """One connection. `async with Client(address) as client`."""
+    """One connection. `async with Client(address) as client`. `source`: the address to come from."""
 
-    def __init__(self, address: tuple[str, int]) -> None:
+    def __init__(self, address: tuple[str, int], *, source: str | None = None) -> None:
         self._address = address
+        self._source = (source, 0) if source else None
 
     async def __aenter__(self) -> Self:
-        self.reader, self.writer = await asyncio.open_connection(*self._address)
+        self.reader, self.writer = await asyncio.open_connection(*self._address, local_addr=self._source)
         return self
 
     async def __aexit__(

@@ -3,10 +3,13 @@ from collections.abc import AsyncIterator
 import pytest
 
 from bridge.api.app import create_app
+from bridge.api.base import Devices
 from bridge.api.server import HttpServer
 from bridge.api.settings import HttpSettings
 from tests.api.client import Client
-from tests.api.memory import MemoryAccess, MemoryMessages
+from tests.api.memory import NOW, MemoryAccess, MemoryMessages
+from tests.api.no_devices import NoDevices
+from tests.store.clock import HandClock
 
 
 class Readiness:
@@ -31,13 +34,33 @@ def messages() -> MemoryMessages:
 
 
 @pytest.fixture
+def clock() -> HandClock:
+    return HandClock(NOW)
+
+
+@pytest.fixture
 def ready() -> Readiness:
     return Readiness()
 
 
 @pytest.fixture
-async def server(messages: MemoryMessages, ready: Readiness, settings: HttpSettings) -> AsyncIterator[HttpServer]:
-    app = create_app(messages=messages, access=MemoryAccess(), ready=ready, settings=settings, max_ttl=1440)
+def devices() -> Devices:
+    return NoDevices()
+
+
+@pytest.fixture
+async def server(
+    messages: MemoryMessages, devices: Devices, ready: Readiness, settings: HttpSettings, clock: HandClock
+) -> AsyncIterator[HttpServer]:
+    app = create_app(
+        messages=messages,
+        devices=devices,
+        access=MemoryAccess(),
+        ready=ready,
+        settings=settings,
+        max_ttl=1440,
+        clock=clock,
+    )
     server = HttpServer(app, settings)
     await server.start()
     yield server

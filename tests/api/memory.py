@@ -5,9 +5,11 @@ import itertools
 from collections.abc import Callable
 from typing import ClassVar
 
+from bridge.model.access_key import AccessKey
 from bridge.model.errors import BridgeError, DuplicateMessage, UnknownDevice, UnknownMessage
 from bridge.model.message import Draft, Message, Outcome, Status
 from bridge.model.principal import Principal
+from tests.api.signing import AK, READER_AK, READER_SK, SK, STRANGER_AK
 
 DEVICE = "lamp-1"
 PROJECT = "plant"
@@ -79,8 +81,19 @@ class MemoryAccess:
         "app": Principal("app", PROJECT, frozenset({"messages:send", "messages:read"})),
         "reader": Principal("reader", PROJECT, frozenset({"messages:read"})),
         "sender": Principal("sender", PROJECT, frozenset({"messages:send"})),
+        "manager": Principal("manager", PROJECT, frozenset({"devices:read", "devices:write"})),
+        "viewer": Principal("viewer", PROJECT, frozenset({"devices:read"})),
         "stranger": Principal("stranger", "other", frozenset({"messages:send", "messages:read"})),
+    }
+
+    keys: ClassVar = {
+        AK: AccessKey(AK, SK, "app", PROJECT, frozenset({"messages:send", "messages:read"})),
+        READER_AK: AccessKey(READER_AK, READER_SK, "reader", PROJECT, frozenset({"messages:read"})),
+        STRANGER_AK: AccessKey(STRANGER_AK, SK, "stranger", "other", frozenset({"messages:send"})),
     }
 
     def principal(self, token: str) -> Principal | None:
         return self.tokens.get(token)
+
+    def access_key(self, ak: str) -> AccessKey | None:
+        return self.keys.get(ak)

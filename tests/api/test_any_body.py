@@ -1,6 +1,5 @@
 """Whatever the body: an answer, never a 5xx, and the next request on the connection works."""
 
-import asyncio
 import json
 from collections.abc import Iterator
 
@@ -8,11 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.api.app import create_app
-from bridge.api.server import HttpServer
-from bridge.api.settings import HttpSettings
-from tests.api.client import Answer, Client
-from tests.api.memory import MemoryAccess, MemoryMessages
+from tests.api.running import Running
 
 NAMES = ["message_id", "name", "message", "properties", "encoding", "payload_format", "topic", "topic_full_name", "ttl"]
 VALUES = st.recursive(
@@ -23,34 +18,10 @@ VALUES = st.recursive(
 OBJECTS = st.dictionaries(st.sampled_from(NAMES), VALUES).map(lambda value: json.dumps(value).encode())
 
 
-class Running:
-    """A server in an event loop that lives as long as the module."""
-
-    def __init__(self) -> None:
-        self.loop = asyncio.new_event_loop()
-        settings = HttpSettings(bind="127.0.0.1:0")
-        app = create_app(
-            messages=MemoryMessages(), access=MemoryAccess(), ready=lambda: True, settings=settings, max_ttl=1440
-        )
-        self.server = HttpServer(app, settings)
-
-    def post(self, body: bytes) -> Answer:
-        return self.loop.run_until_complete(self._post(body))
-
-    async def _post(self, body: bytes) -> Answer:
-        async with Client(self.server.address) as client:
-            answer = await client.post(body)
-            assert (await client.get("/healthz")).status == 200
-            return answer
-
-
 @pytest.fixture(scope="module")
 def running() -> Iterator[Running]:
-    running = Running()
-    running.loop.run_until_complete(running.server.start())
-    yield running
-    running.loop.run_until_complete(running.server.stop())
-    running.loop.close()
+    with Running.started() as running:
+        yield running
 
 
 @given(body=st.binary(max_size=300) | VALUES.map(lambda value: json.dumps(value).encode()) | OBJECTS)

@@ -11,12 +11,20 @@ from bridge.api.server import HttpServer
 from bridge.api.settings import HttpSettings
 from tests.api.client import MESSAGES, Client
 from tests.api.memory import MemoryAccess, MemoryMessages
+from tests.api.no_devices import NoDevices
 
 
 def server_on(bind: str, messages: MemoryMessages | None = None, *, shutdown_wait: float = 5.0) -> HttpServer:
     settings = HttpSettings(bind=bind, shutdown_wait=shutdown_wait)
     messages = messages or MemoryMessages()
-    app = create_app(messages=messages, access=MemoryAccess(), ready=lambda: True, settings=settings, max_ttl=1440)
+    app = create_app(
+        messages=messages,
+        devices=NoDevices(),
+        access=MemoryAccess(),
+        ready=lambda: True,
+        settings=settings,
+        max_ttl=1440,
+    )
     return HttpServer(app, settings)
 
 

@@ -1,6 +1,7 @@
 """`device …` works on the database file, whether a daemon runs or not."""
 
 import json
+import re
 import stat
 from collections.abc import Callable
 from pathlib import Path
@@ -9,6 +10,9 @@ import pytest
 
 from bridge.cli import database
 from bridge.cli.database import opened
+from bridge.model.device import AuthType, Slot
+from bridge.model.record import Amendment, Enrolment, Profile
+from bridge.store.statements import SIGHT
 from tests.cli.conftest import Call
 
 Ok = Callable[..., str]
@@ -52,7 +56,7 @@ def test_list_freeze_unfreeze_show_remove(ok: Ok) -> None:
     assert [row.split()[:2] for row in rows] == [["pump-1", "frozen"], ["a-longer-name", "active"]]
     assert rows[0].index("frozen") == rows[1].index("active") == head.index("STATE")
     ok("device", "unfreeze", "pump-1")
-    assert "state    active" in ok("device", "show", "pump-1").splitlines()
+    assert ["state", "active"] in [line.split() for line in ok("device", "show", "pump-1").splitlines()]
     ok("device", "remove", "pump-1")
     assert [device["device_id"] for device in json.loads(ok("device", "list", "--json"))] == ["a-longer-name"]
 
@@ -61,7 +65,82 @@ def test_show_as_json_has_no_secret(ok: Ok) -> None:
     ok("device", "add", "pump-1")
     shown = json.loads(ok("device", "show", "pump-1", "--json"))
     assert shown.pop("created_at").endswith("Z")
-    assert shown == {"project": "default", "device_id": "pump-1", "frozen": False}
+    missing = ("device_name", "description", "app_id", "gateway_id", "fingerprint", "secondary_fingerprint")
+    assert shown == {
+        "project": "default",
+        "device_id": "pump-1",
+        "frozen": False,
+        "node_id": "pump-1",
+        "product_id": "default",
+        "auth_type": "SECRET",
+        "secure_access": False,
+        "timeout": 0,
+        "tags": {},
+        "online": False,
+        **dict.fromkeys((*missing, "fw_version", "sw_version", "extension_info", "online_changed_at", "active_at")),
+    }
+
+
+@pytest.fixture
+def full(data_dir: Path) -> None:
+    """A device of which everything is known, and one behind it."""
+    profile = Profile(
+        "aa:bb", "pumps", "Pump", "in the cellar", "app-1", '{"n": 1}', (("room", "cellar"),), "1.2", "3.4", 60
+    )
+    with opened(data_dir) as admin:
+        made = admin.enrol("default", Enrolment("pump-1", profile, AuthType.CERTIFICATES, fingerprint="ab" * 32))
+        admin.set_fingerprint("default", "pump-1", "cd" * 32, Slot.SECONDARY)
+        admin.amend("default", "pump-1", Amendment(secure_access=True))
+        admin._connection.execute(SIGHT[1], (made.device.key, True, 1000, 1000)).close()
+        admin.enrol("default", Enrolment("valve-1", Profile("v"), secret="12345678", gateway_id="pump-1"))
+
+
+@pytest.mark.usefixtures("full")
+def test_show_everything(ok: Ok) -> None:
+    lines = dict(re.split("  +", line, maxsplit=1) for line in ok("device", "show", "pump-1").splitlines())
+    assert lines.pop("created").endswith("Z")
+    assert lines == {
+        "device": "pump-1",
+        "project": "default",
+        "state": "active",
+        "connection": "online since 1970-01-01T00:00:01Z",
+        "node": "aa:bb",
+        "product": "pumps",
+        "name": "Pump",
+        "description": "in the cellar",
+        "app": "app-1",
+        "logs in with": "a certificate",
+        "fingerprint": "ab" * 32,
+        "2nd fingerprint": "cd" * 32,
+        "access": "TLS only",
+        "firmware": "1.2",
+        "software": "3.4",
+        "tags": "room=cellar",
+        "extension": '{"n": 1}',
+        "activated": "1970-01-01T00:00:01Z",
+    }
+    shown = json.loads(ok("device", "show", "pump-1", "--json"))
+    assert (shown["tags"], shown["extension_info"], shown["online"]) == ({"room": "cellar"}, {"n": 1}, True)
+    assert shown["active_at"] == shown["online_changed_at"] == "1970-01-01T00:00:01Z"
+
+
+@pytest.mark.usefixtures("full")
+def test_a_device_behind_a_gateway(ok: Ok, call: Call) -> None:
+    text = ok("device", "show", "valve-1")
+    assert "12345678" not in text
+    assert ["gateway", "pump-1"] in [line.split() for line in text.splitlines()]
+    assert ["connection", "online", "since"] in [line.split()[:3] for line in text.splitlines()]
+    for command, words in (("freeze", "no connection of its own"), ("remove", "")):
+        result = call("device", command, "valve-1" if words else "pump-1")
+        assert result.exit_code == 1
+        assert (words or "there are devices behind pump-1") in result.stderr
+    ok("device", "remove", "valve-1")
+    ok("device", "remove", "pump-1")
+
+
+def test_a_device_that_never_connected(ok: Ok) -> None:
+    ok("device", "add", "pump-1")
+    assert ["connection", "never"] in [line.split() for line in ok("device", "show", "pump-1").splitlines()]
 
 
 def test_list_reads_every_page(ok: Ok, data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:

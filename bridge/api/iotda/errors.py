@@ -1,7 +1,7 @@
 """The error table of the dialect: what went wrong → status, code and text.
 
-The vendor's codes where it has one. Ours: 000404, 000405, 000408, 000431, 000503, 014018, 014113 to 014116, 014130,
-014131.
+The vendor's codes where it has one. Ours: 000404, 000405, 000408, 000429, 000431, 000503, 014018, 014113 to 014116,
+014130, 014131.
 """
 
 import asyncio
@@ -20,6 +20,8 @@ from bridge.model.message import Failure
 log = logging.getLogger(__name__)
 
 BAD_PARAMETER = "IOTDA.000006"
+BAD_TIME = "IOTDA.000009"
+BAD_PERIOD = "IOTDA.000010"
 BAD_LIMIT = "IOTDA.000017"
 BAD_MARKER = "IOTDA.000018"
 BAD_TOPIC = "IOTDA.014150"
@@ -51,10 +53,17 @@ def bad_parameter(field: str, allowed: str, code: str = BAD_PARAMETER) -> Refusa
     return Refusal(400, code, f"Invalid input data. {field}: {allowed}.")
 
 
-_TABLE: Mapping[type[BaseException], tuple[int, str, str]] = {
+_TABLE: Mapping[type[BaseException], tuple[int, str, str]] = {  # {} stands for the error's own words
     errors.UnknownDevice: (404, "IOTDA.014000", "The device does not exist."),
     errors.UnknownMessage: (404, "IOTDA.014131", "The device has no message with this id."),
     errors.DuplicateMessage: (400, "IOTDA.014130", "The device already has a message with this message_id."),
+    errors.DuplicateDevice: (400, "IOTDA.014031", "The device already exists."),
+    errors.UnsuitableGateway: (400, BAD_PARAMETER, "Invalid input data. gateway_id: {}."),
+    errors.WrongAuthType: (400, BAD_PARAMETER, "Invalid input data. auth_type: {}."),
+    errors.HasSubDevices: (403, "IOTDA.014024", "There are devices behind this device; delete them first."),
+    errors.IsSubDevice: (403, "IOTDA.014038", "A device behind a gateway cannot be frozen; freeze the gateway."),
+    errors.AlreadyFrozen: (403, "IOTDA.014039", "The device is already frozen."),
+    errors.NotFrozen: (403, "IOTDA.014040", "The device is not frozen."),
     errors.QueueFull: (
         403,
         "IOTDA.014018",
@@ -67,10 +76,10 @@ _TABLE: Mapping[type[BaseException], tuple[int, str, str]] = {
     ),
     faults.NoSuchPath: (404, "IOTDA.000404", "There is nothing at this path."),
     faults.WrongMethod: (405, "IOTDA.000405", "This method is not allowed here."),
-    faults.NoCredentials: (
-        401,
-        "IOTDA.000002",
-        "Authentication failed: a valid X-Auth-Token or Bearer token is needed.",
+    faults.TooManyFailures: (
+        429,
+        "IOTDA.000429",
+        "Authentication failed, as too often before from this address. Correct the credentials.",
     ),
     faults.ClientGone: (400, "IOTDA.000008", "The request body ended early."),
     asyncio.CancelledError: (
@@ -86,20 +95,22 @@ def refusal_of(error: BaseException) -> Refusal | None:
     match error:
         case Refusal():
             return error
+        case faults.NoCredentials():
+            return Refusal(401, "IOTDA.000002", f"Authentication failed: {error}.", {"WWW-Authenticate": "Bearer"})
         case faults.Forbidden():
             return Refusal(403, "IOTDA.000021", f"No permission: {error}.")
         case faults.NotJson():
             return Refusal(400, "IOTDA.000008", f"Invalid request: {error}.")
         case faults.BodyTooLarge():
             return Refusal(400, BAD_PARAMETER, f"Invalid input data. body: {error}")
-    row = _TABLE.get(type(error))
-    return Refusal(*row, headers=_headers(error)) if row else None
+    status, code, text = _TABLE.get(type(error), (0, "", ""))
+    return Refusal(status, code, text.format(error), _headers(error)) if status else None
 
 
 def _headers(error: BaseException) -> Mapping[str, str] | None:
     match error:
-        case faults.NoCredentials():
-            return {"WWW-Authenticate": "Bearer"}
+        case faults.TooManyFailures():
+            return {"Retry-After": "2"}
         case faults.WrongMethod():
             return {"Allow": error.allow}
         case errors.StoreUnavailable():

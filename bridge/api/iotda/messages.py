@@ -33,7 +33,7 @@ class DeviceMessages:
         self._check = check
         self._max_body = max_body
         self._max_ttl = max_ttl
-        self._all = Resource(answer_error, {"POST": self.create, "GET": self.index})
+        self._all = Resource(answer_error, {"POST": self.create, "GET": self.index}, check)
 
     def direct(self) -> Direct:
         """The way for what every message begins with."""
@@ -42,7 +42,9 @@ class DeviceMessages:
     def routes(self) -> list[BaseRoute]:
         return [
             Route(PATH, self._all),
-            Route(PATH + "/{message_id}", Resource(answer_error, {"GET": self.show, "DELETE": self.delete})),
+            Route(
+                PATH + "/{message_id}", Resource(answer_error, {"GET": self.show, "DELETE": self.delete}, self._check)
+            ),
         ]
 
     async def create(self, call: Call) -> Response:
@@ -82,7 +84,7 @@ class DeviceMessages:
         names = call.path_params
         project: str = names["project_id"]
         device_id: str = names["device_id"]
-        self._check.enter(call.fields, project, scope)
+        self._check.enter(call, project, scope)
         check_device(project, device_id)
         return project, device_id
 

@@ -22,11 +22,11 @@ TTL_STEP = 5
 MAX_USER_PROPERTIES = 20
 MESSAGE_ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
 
-_CHINESE = "\u3007\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U000323af"
-_MARKS = r"_?'#().,&%@!-"
-_NAME = re.compile(f"[A-Za-z0-9{_CHINESE}{_MARKS}]{{0,128}}")
+CHINESE = "\u3007\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U000323af"
+MARKS = r"_?'#().,&%@!-"
+_NAME = re.compile(f"[A-Za-z0-9{CHINESE}{MARKS}]{{0,128}}")
 _PROPERTY_KEY = re.compile(r"[A-Za-z0-9_-]{1,128}")
-_PROPERTY_VALUE = re.compile(f"[A-Za-z0-9 {_CHINESE}{_MARKS}]{{0,128}}")
+_PROPERTY_VALUE = re.compile(f"[A-Za-z0-9 {CHINESE}{MARKS}]{{0,128}}")
 _CORRELATION_DATA = re.compile(r"[A-Za-z0-9_-]{0,128}")
 _RESPONSE_TOPIC = re.compile(r"[A-Za-z0-9_?=$#+/-]{1,128}")
 _TOPIC = re.compile("[^+#\x00-\x1f\x7f-\x9f\ufdd0-\ufdef\ufffe\uffff]{1,128}")
@@ -81,7 +81,7 @@ def draft_of(fields: MessageBody, device_id: str, max_ttl: int) -> Draft:
         topic=_topic(fields, device_id),
     )
     if fields.name and not _NAME.fullmatch(fields.name):
-        raise bad_parameter("name", f"at most 128 letters, digits, Chinese characters and {_MARKS}")
+        raise bad_parameter("name", f"at most 128 letters, digits, Chinese characters and {MARKS}")
     if fields.properties is not None:
         _add_properties(draft, fields.properties)
     return draft
@@ -186,6 +186,6 @@ def _user_properties(given: list[UserProperty]) -> tuple[tuple[str, str], ...]:
             raise bad_parameter(f"{where}.prop_key", "1 to 128 letters, digits, _ and -")
         if not _PROPERTY_VALUE.fullmatch(each.prop_value):
             raise bad_parameter(
-                f"{where}.prop_value", f"at most 128 letters, digits, Chinese characters, spaces and {_MARKS}"
+                f"{where}.prop_value", f"at most 128 letters, digits, Chinese characters, spaces and {MARKS}"
             )
     return tuple((each.prop_key, each.prop_value) for each in given)

@@ -26,11 +26,12 @@ class Page:
 
 def parse_page(query: bytes) -> Page:
     """What ListDeviceMessages asks for. Unknown parameters are ignored; of a repeated one the last counts."""
-    given = _parameters(query)
+    given = parameters(query)
     return Page(_limit(given.get("limit")), _marker(given.get("marker")), _status(given.get("status")))
 
 
-def _parameters(query: bytes) -> dict[str, str]:
+def parameters(query: bytes) -> dict[str, str]:
+    """Of a repeated one the last counts. Errors: Refusal."""
     try:
         return dict(parse_qsl(query.decode("ascii"), keep_blank_values=True, errors="strict"))
     except UnicodeDecodeError:
@@ -70,6 +71,12 @@ def check_device(project: str, device_id: str) -> None:
         return
     _check_encoding("device_id", project + device_id)
     raise UnknownDevice
+
+
+def check_project(project: str) -> None:
+    """Errors: Refusal for names no project can have."""
+    if not PROJECT.fullmatch(project):
+        raise bad_parameter("project_id", "1 to 64 letters, digits, _ and -")
 
 
 def check_message_id(message_id: str) -> None:

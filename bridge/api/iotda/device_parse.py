@@ -1,0 +1,229 @@
+"""JSON about devices → what the core speaks. Pure; the only exception that leaves is `Refusal`.
+
+Unknown keys are ignored, as the vendor does, and null is the same as absent: its SDK sends nulls.
+"""
+
+import re
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import msgspec
+
+from bridge.api.iotda.errors import bad_parameter
+from bridge.api.iotda.json_text import check_depth, decode
+from bridge.api.iotda.parse import CHINESE, MARKS
+from bridge.model.device import DEVICE_ID, AuthType, Slot
+from bridge.model.record import DEFAULT_PRODUCT, Amendment, Enrolment, Profile
+
+MAX_EXTENSION_INFO = 1024
+MAX_TIMEOUT = 2_147_483_647
+
+
+class Rule(NamedTuple):
+    pattern: re.Pattern[str]
+    words: str
+
+
+def _words(least: int, most: int) -> Rule:
+    # The vendor's examples have spaces, which its rule leaves out.
+    text = f"at most {most} letters, digits, Chinese characters, spaces and {MARKS}"
+    return Rule(re.compile(f"[A-Za-z0-9 {CHINESE}{MARKS}]{{{least},{most}}}"), text)
+
+
+ID = Rule(DEVICE_ID, "1 to 128 letters, digits, _ and -")
+NODE_ID = Rule(re.compile(r"[A-Za-z0-9:_-]{1,64}"), "1 to 64 letters, digits, :, _ and -")
+SHORT_ID = Rule(re.compile(r"[A-Za-z0-9_-]{1,36}"), "1 to 36 letters, digits, _ and -")
+NAME = _words(0, 256)
+DESCRIPTION = _words(0, 2048)
+SECRET = Rule(re.compile(r"[A-Za-z0-9_-]{8,32}"), "8 to 32 letters, digits, _ and -")
+_BYTE = "[0-9A-Fa-f]{2}"
+FINGERPRINT = Rule(
+    re.compile(f"(?:{_BYTE}){{32}}|{_BYTE}(?::{_BYTE}){{31}}"),
+    "the SHA-256 of the certificate, 64 hexadecimal digits, with or without colons between the bytes",
+)
+
+
+class AuthInfo(msgspec.Struct):
+    auth_type: str | None = None
+    secret: str | None = None
+    fingerprint: str | None = None
+    secure_access: bool | None = None
+    timeout: int | None = None
+
+
+class AddDevice(msgspec.Struct):
+    """The body of AddDevice; types only, the rules are in `enrolment_of`."""
+
+    device_id: str | None = None
+    node_id: str | None = None
+    device_name: str | None = None
+    product_id: str | None = None
+    auth_info: AuthInfo | None = None
+    description: str | None = None
+    gateway_id: str | None = None
+    app_id: str | None = None
+    extension_info: msgspec.Raw = msgspec.Raw()
+
+
+class UpdateAuthInfo(msgspec.Struct):
+    secure_access: bool | None = None
+    timeout: int | None = None
+
+
+class UpdateDevice(msgspec.Struct):
+    device_name: str | None = None
+    description: str | None = None
+    extension_info: msgspec.Raw = msgspec.Raw()
+    auth_info: UpdateAuthInfo | None = None
+
+
+class ResetSecret(msgspec.Struct):
+    secret: str | None = None
+    force_disconnect: bool | None = None
+    secret_type: str | None = None
+
+
+class ResetFingerprint(msgspec.Struct):
+    fingerprint: str | None = None
+    force_disconnect: bool | None = None
+    fingerprint_type: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reset:
+    """What ResetDeviceSecret and ResetFingerprint ask for."""
+
+    value: str | None
+    """None: a new random one."""
+    slot: Slot
+    disconnect: bool
+
+
+_ADD = msgspec.json.Decoder(AddDevice)
+_UPDATE = msgspec.json.Decoder(UpdateDevice)
+_RESET_SECRET = msgspec.json.Decoder(ResetSecret)
+_RESET_FINGERPRINT = msgspec.json.Decoder(ResetFingerprint)
+
+
+def parse_enrolment(body: bytes) -> Enrolment:
+    """The body of AddDevice. Refusals: 000006 naming the field."""
+    return enrolment_of(decode(body, _ADD))
+
+
+def enrolment_of(fields: AddDevice) -> Enrolment:
+    """The rules for every field. Whether the gateway is one, only the store knows."""
+    auth = fields.auth_info or AuthInfo()
+    node_id = checked("node_id", fields.node_id, NODE_ID)
+    if node_id is None:
+        raise bad_parameter("node_id", f"required, {NODE_ID.words}")
+    profile = Profile(
+        node_id=node_id,
+        product_id=checked("product_id", fields.product_id, SHORT_ID) or DEFAULT_PRODUCT,
+        name=checked("device_name", fields.device_name, NAME),
+        description=checked("description", fields.description, DESCRIPTION),
+        app_id=checked("app_id", fields.app_id, SHORT_ID),
+        extension_info=_extension_info(fields.extension_info),
+        timeout=_timeout(auth.timeout) or 0,
+    )
+    device_id = _device_id(fields.device_id, profile)
+    gateway_id = checked("gateway_id", fields.gateway_id, ID)
+    auth_type = _auth_type(auth)
+    return Enrolment(
+        device_id,
+        profile,
+        auth_type,
+        secret=checked("auth_info.secret", auth.secret, SECRET) or "",
+        fingerprint=_fingerprint("auth_info.fingerprint", auth.fingerprint) or "",
+        secure_access=bool(auth.secure_access),
+        gateway_id=None if gateway_id == device_id else gateway_id,  # as the vendor shows a device without a gateway
+    )
+
+
+def parse_amendment(body: bytes) -> Amendment:
+    """The body of UpdateDevice. Refusals: 000006 naming the field."""
+    fields = decode(body, _UPDATE)
+    auth = fields.auth_info or UpdateAuthInfo()
+    return Amendment(
+        name=checked("device_name", fields.device_name, NAME),
+        description=checked("description", fields.description, DESCRIPTION),
+        extension_info=_extension_info(fields.extension_info),
+        secure_access=auth.secure_access,
+        timeout=_timeout(auth.timeout),
+    )
+
+
+def parse_reset_secret(body: bytes) -> Reset:
+    """The body of ResetDeviceSecret, which may be empty. Refusals: 000006 naming the field."""
+    fields = decode(body or b"{}", _RESET_SECRET)
+    secret = checked("secret", fields.secret, SECRET)
+    return Reset(secret, _slot("secret_type", fields.secret_type), bool(fields.force_disconnect))
+
+
+def parse_reset_fingerprint(body: bytes) -> Reset:
+    """The body of ResetFingerprint. Refusals: 000006 naming the field."""
+    fields = decode(body or b"{}", _RESET_FINGERPRINT)
+    fingerprint = _fingerprint("fingerprint", fields.fingerprint)
+    if fingerprint is None:
+        raise bad_parameter("fingerprint", f"required, {FINGERPRINT.words}")
+    return Reset(fingerprint, _slot("fingerprint_type", fields.fingerprint_type), bool(fields.force_disconnect))
+
+
+def checked(field: str, value: str | None, rule: Rule) -> str | None:
+    """The value, if it obeys the rule or is absent."""
+    if value is not None and not rule.pattern.fullmatch(value):
+        raise bad_parameter(field, rule.words)
+    return value
+
+
+def _device_id(given: str | None, profile: Profile) -> str:
+    """The vendor's default, except where it would not be a device id: a node id may hold colons."""
+    if given is None:
+        given = f"{profile.product_id}_{profile.node_id}"
+        if ":" in given:
+            raise bad_parameter("device_id", "required when node_id has a colon, which a device id cannot have")
+    checked("device_id", given, ID)
+    return given
+
+
+def _auth_type(auth: AuthInfo) -> AuthType:
+    if auth.auth_type not in {None, *AuthType}:
+        raise bad_parameter("auth_info.auth_type", " or ".join(AuthType))
+    if auth.auth_type == AuthType.CERTIFICATES:
+        if auth.secret is not None:
+            raise bad_parameter("auth_info.secret", "only with auth_type SECRET")
+        # The vendor takes that of the first client that comes; then whoever comes first is the device.
+        if auth.fingerprint is None:
+            raise bad_parameter("auth_info.fingerprint", f"required with auth_type CERTIFICATES, {FINGERPRINT.words}")
+        return AuthType.CERTIFICATES
+    if auth.fingerprint is not None:
+        raise bad_parameter("auth_info.fingerprint", "only with auth_type CERTIFICATES")
+    return AuthType.SECRET
+
+
+def _fingerprint(field: str, given: str | None) -> str | None:
+    value = checked(field, given, FINGERPRINT)
+    return None if value is None else value.replace(":", "").lower()
+
+
+def _timeout(value: int | None) -> int | None:
+    if value is not None and not 0 <= value <= MAX_TIMEOUT:
+        raise bad_parameter("auth_info.timeout", f"seconds, 0 to {MAX_TIMEOUT}")
+    return value
+
+
+def _extension_info(raw: msgspec.Raw) -> str | None:
+    text = bytes(raw)
+    if text in {b"", b"null"}:
+        return None
+    if text[:1] != b"{":
+        raise bad_parameter("extension_info", "a JSON object")
+    if len(text) > MAX_EXTENSION_INFO:
+        raise bad_parameter("extension_info", f"at most {MAX_EXTENSION_INFO} bytes")
+    check_depth(text)
+    return text.decode()
+
+
+def _slot(field: str, value: str | None) -> Slot:
+    if value not in {None, *Slot}:
+        raise bad_parameter(field, " or ".join(Slot))
+    return Slot(value or Slot.PRIMARY)
