@@ -7,7 +7,7 @@ from typing import Protocol
 from bridge.model.device import Device
 from bridge.model.message import AcknowledgedBy
 from bridge.model.principal import Principal
-from bridge.mqtt import Properties
+from bridge.mqtt import Properties, Publish
 
 
 @dataclass(slots=True)
@@ -77,6 +77,14 @@ class DownlinkListener(ConnectionListener, Protocol):
 
     def acknowledged(self, device: int, seq: int, by: AcknowledgedBy, reason_code: int, reason: str | None) -> None:
         """The device took the message, or refused it with a `reason_code` >= 0x80 and perhaps a Reason String."""
+
+
+class UplinkListener(Protocol):
+    """Who hears what devices say. Called from the packet path: returns at once, never raises."""
+
+    def published(self, device: Device, publish: Publish) -> None:
+        """The device sent a message that it was allowed to send, at QoS 2 once. A gateway also speaks for the devices
+        behind it: whose message it is, the topic says."""
 
 
 class Directory(Protocol):

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from bridge.broker.base import ConnectionListener, Directory, Downlink, DownlinkListener, Handed
+from bridge.broker.base import ConnectionListener, Directory, Downlink, DownlinkListener, Handed, UplinkListener
 from bridge.broker.handshake import Handshake
 from bridge.broker.identity import TopicAccess
 from bridge.broker.login import Login
@@ -42,6 +42,10 @@ class Hub:
     def watch(self, watcher: ConnectionListener) -> None:
         """Somebody besides delivery who hears of connections. To be called before the first one."""
         self.sessions.watchers.append(watcher)
+
+    def hear(self, listener: UplinkListener) -> None:
+        """To be called before the first connection."""
+        self.router.uplinks.append(listener)
 
     # Connections
 

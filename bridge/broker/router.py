@@ -3,7 +3,7 @@
 import asyncio
 import logging
 
-from bridge.broker.base import DownlinkListener
+from bridge.broker.base import DownlinkListener, UplinkListener
 from bridge.broker.identity import TopicAccess
 from bridge.broker.session import Flight, Line, Session
 from bridge.broker.settings import MqttSettings
@@ -26,6 +26,7 @@ class Router:
         self._settings = settings
         self._access = access
         self._trees: dict[str, SubscriptionTree] = {}
+        self.uplinks: list[UplinkListener] = []
         self._devices: dict[tuple[str, str], Session] = {}
 
     def device_connected(self, session: Session, device_id: str) -> None:
@@ -66,6 +67,9 @@ class Router:
         if not self._access.may_publish(session.identity, publish.topic):
             _log.warning("publish not allowed", extra={"client": session.client_id, "topic": publish.topic})
             return ReasonCode.NOT_AUTHORIZED
+        if session.identity.device is not None:
+            for listener in self.uplinks:
+                listener.published(session.identity.device, publish)
         reached = self.route(session.identity.project, publish, session)
         # The vendor's tree is the platform's own: what a device says there always has a reader.
         return ReasonCode.SUCCESS if reached or publish.topic.startswith("$") else ReasonCode.NO_MATCHING_SUBSCRIBERS
