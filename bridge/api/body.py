@@ -1,7 +1,5 @@
 """The request body, bounded in size; its time is bounded in protocol.py."""
 
-from collections.abc import Awaitable
-
 from bridge.api.faults import BodyTooLarge, ClientGone, NotJson
 from bridge.api.resource import Call
 
@@ -10,13 +8,13 @@ DISCARD = 8
 reads, sees the answer. Beyond it the connection is closed."""
 
 
-def read_json(call: Call, limit: int) -> Awaitable[bytes]:
+async def read_json(call: Call, limit: int) -> bytes:
     """The body of a request that has to be JSON; the text itself is not looked at.
 
     Errors: NotJson (media type), and those of `read_body`.
     """
     check_media_type(call)
-    return read_body(call, limit)
+    return await read_body(call, limit)
 
 
 async def read_body(call: Call, limit: int) -> bytes:
