@@ -52,7 +52,9 @@ class Events:
             ]
 
     def events(self, channel: int, *, after: int, since: int, limit: int) -> list[StoredEvent]:
-        """Behind the position `after`, published at `since` or later, oldest first. Ends early rather than return more than a few MiB of content; at least one if there is one."""
+        """Behind the position `after`, published at `since` or later, oldest first.
+
+        Ends early rather than return more than a few MiB of content; at least one if there is one."""
         found: list[StoredEvent] = []
         size = 0
         with refusing():
