@@ -6,6 +6,7 @@ import json
 from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from functools import partial
 from typing import Any
 
 from bridge.model.clock import system_clock
@@ -66,6 +67,10 @@ def send_until_killed(daemon: Daemon, device_id: str, count: list[int]) -> None:
             return
 
 
+def sent_more_than(count: list[int], least: int) -> bool:
+    return count[0] > least
+
+
 def test_every_state_is_told_once_through_crashes(new_daemon: NewDaemon, closing: ExitStack) -> None:
     daemon = listening(new_daemon)
     present, absent = Account(daemon, closing), Account(daemon, closing)
@@ -75,13 +80,13 @@ def test_every_state_is_told_once_through_crashes(new_daemon: NewDaemon, closing
         present.connect()
         with ThreadPoolExecutor() as pool:
             senders = [pool.submit(send_until_killed, daemon, each.id, count) for each in (present, absent)]
-            eventually(lambda count=count: count[0] > 50)
+            eventually(partial(sent_more_than, count, 50))
             daemon.kill()
             for sender in senders:
                 sender.result()
         daemon.start()
     absent.daemon_restarted()
-    states = {}
+    states: dict[str, str] = {}
     for account in (present, absent):
         account.daemon_restarted()
         page = account.api.index(account.id, "?limit=1000").body["messages"]

@@ -6,8 +6,9 @@ from bridge.delivery import DeliverySettings
 from bridge.model.device import Device
 from bridge.model.errors import DuplicateMessage, StoreUnavailable
 from bridge.model.event import MESSAGE_STATUS
-from bridge.model.message import Draft
+from bridge.model.message import Message
 from bridge.mqtt import Puback, Publish
+from tests.broker.site import draft
 from tests.events.conftest import NewSite
 from tests.events.event_site import APP, EventSite
 
@@ -69,17 +70,11 @@ async def test_not_cached(site: EventSite, pump: Device) -> None:
 
 
 async def test_left_over_from_the_last_run(site: EventSite, pump: Device) -> None:
-    await site.log_in(pump)
-    with site.writer_held():
-        sending = site.submit(pump, "m1", ttl=0)
-        message = site.delivery.begin("default", pump.device_id, _uncached("m2"), lambda _: None)
-        assert message is None
-        sending.close()
-    await site.store.flush()
-    assert await statuses(site) == []
-    site.delivery._outboxes.clear()  # nobody ends it before the stop
+    """As a daemon leaves it that was killed."""
+    message = Message(pump.key, draft("m1", ttl=0), site.clock(), site.clock() + 60_000)
+    site.store.add(message, lambda _: None)
     await site.restart()
-    assert await statuses(site) == [("m2", "FAILED")]
+    assert await statuses(site) == [("m1", "FAILED")]
 
 
 async def test_cancelled(site: EventSite, pump: Device) -> None:
@@ -148,7 +143,3 @@ async def test_as_long_as_somebody_listens(site: EventSite, pump: Device) -> Non
     await site.let_pass(2)
     await site.store.flush()
     assert site.store.stored_channels() == []
-
-
-def _uncached(message_id: str) -> Draft:
-    return Draft(message_id, '"x"', 0)
