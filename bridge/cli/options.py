@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from bridge.model.device import DEFAULT_PROJECT, DEVICE_ID, PROJECT, SECRET
-from bridge.model.principal import SCOPES, TOKEN_NAME
+from bridge.model.principal import APPLICATION_SCOPES, SCOPES, TOKEN_NAME
 
 Callback = Callable[[click.Context, click.Parameter, str | None], str | None]
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
@@ -74,8 +74,8 @@ scopes: Decorator = click.option(
     "--scopes",
     callback=_some_scopes,
     metavar="A,B",
-    default="messages:send,messages:read",
-    show_default=True,
+    default=",".join(APPLICATION_SCOPES),
+    show_default="all but admin",
     help=f"What it may do, some of: {', '.join(SCOPES)}.",
 )
 

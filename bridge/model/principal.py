@@ -13,6 +13,8 @@ SCOPES = (
     "admin",
 )
 """Every right a token can carry. `admin` includes all others."""
+APPLICATION_SCOPES = tuple(scope for scope in SCOPES if scope != "admin")
+"""What an application gets unless told otherwise: everything in its project, as with the vendor's credentials."""
 TOKEN_NAME = re.compile(r"[A-Za-z0-9_.@-]{1,64}")
 
 

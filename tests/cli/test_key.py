@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 
 from bridge.cli.database import opened
+from bridge.model.principal import APPLICATION_SCOPES
 from tests.cli.conftest import Call
 
+ALL_BUT_ADMIN = ",".join(sorted(APPLICATION_SCOPES))
 Ok = Callable[..., str]
 
 
@@ -21,7 +23,7 @@ def test_create_prints_only_the_key(ok: Ok, data_dir: Path) -> None:
         key = admin.access_key(ak)
     assert key is not None
     assert (key.sk, key.name, key.project) == (sk, "shop", "default")
-    assert key.scopes == {"messages:send", "messages:read"}
+    assert key.scopes == set(APPLICATION_SCOPES)
 
 
 def test_every_project_and_chosen_scopes(ok: Ok, data_dir: Path) -> None:
@@ -39,13 +41,13 @@ def test_list_and_revoke(ok: Ok, data_dir: Path) -> None:
     assert sk not in listed
     assert [line.split()[:4] for line in listed.splitlines()] == [
         ["AK", "NAME", "PROJECT", "SCOPES"],
-        [ops, "ops", "*", "messages:read,messages:send"],
-        [shop, "shop", "default", "messages:read,messages:send"],
+        [ops, "ops", "*", ALL_BUT_ADMIN],
+        [shop, "shop", "default", ALL_BUT_ADMIN],
     ]
     ok("key", "revoke", "shop")
     (left,) = json.loads(ok("key", "list", "--json"))
     assert left.pop("created_at").endswith("Z")
-    assert left == {"ak": ops, "name": "ops", "project": "*", "scopes": ["messages:read", "messages:send"]}
+    assert left == {"ak": ops, "name": "ops", "project": "*", "scopes": ALL_BUT_ADMIN.split(",")}
     with opened(data_dir) as admin:
         assert admin.access_key(shop) is None
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from bridge.cli.database import opened
-from bridge.model.principal import SCOPES
+from bridge.model.principal import APPLICATION_SCOPES, SCOPES
 from tests.cli.conftest import Call
 
 Ok = Callable[..., str]
@@ -19,7 +19,7 @@ def test_create_prints_only_the_token(ok: Ok, data_dir: Path) -> None:
         principal = admin.principal(token)
     assert principal is not None
     assert (principal.name, principal.project) == ("shop", "default")
-    assert principal.scopes == {"messages:send", "messages:read"}
+    assert principal.scopes == set(APPLICATION_SCOPES)
 
 
 def test_every_project_and_chosen_scopes(ok: Ok, data_dir: Path) -> None:
@@ -39,7 +39,7 @@ def test_list_and_revoke(ok: Ok, data_dir: Path) -> None:
     ok("token", "revoke", "shop")
     (left,) = json.loads(ok("token", "list", "--json"))
     assert left.pop("created_at").endswith("Z")
-    assert left == {"name": "ops", "project": "*", "scopes": ["messages:read", "messages:send"]}
+    assert left == {"name": "ops", "project": "*", "scopes": sorted(APPLICATION_SCOPES)}
     with opened(data_dir) as admin:
         assert admin.principal(token) is None
 
