@@ -243,13 +243,13 @@ class Link(Wire):
         """What the client sent is durable, or cannot be."""
         receipts = self._receipts
         assert receipts is not None  # noqa: S101  it owes an acknowledgement
-        for owed in receipts.settle(publish, reason):
-            if owed.publish.qos == 2 and owed.session.storing.get(owed.publish.packet_id) is self:
-                del owed.session.storing[owed.publish.packet_id]
-                if reason >= 0x80:
-                    owed.session.incoming.discard(owed.publish.packet_id)
-            if not self.closing and owed.reason is not None:
-                self._acknowledge(owed.publish, owed.reason)
+        for session, settled, code in receipts.settle(publish, reason):
+            if settled.qos == 2 and session.storing.get(settled.packet_id) is self:
+                del session.storing[settled.packet_id]
+                if code >= 0x80:
+                    session.incoming.discard(settled.packet_id)
+            if not self.closing:
+                self._acknowledge(settled, code)
         if self.stalled and receipts.held <= _MOST_HELD // 2:
             self.stalled = False
             self.resume_reading()

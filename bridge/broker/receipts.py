@@ -39,14 +39,15 @@ class Receipts:
         if reason is None:
             self.held += _size(publish)
 
-    def settle(self, publish: Publish, reason: ReasonCode) -> Iterator[Owed]:
+    def settle(self, publish: Publish, reason: ReasonCode) -> Iterator[tuple[Session, Publish, ReasonCode]]:
         """The reason is known now. What may be acknowledged because of that, in order."""
         # What is written is told in the order of the writing, so the first one without a reason is nearly always it.
         owed = next(each for each in self._owed if each.publish is publish)
         owed.reason = reason
         self.held -= _size(publish)
-        while self._owed and self._owed[0].reason is not None:
-            yield self._owed.popleft()
+        while self._owed and (known := self._owed[0].reason) is not None:
+            first = self._owed.popleft()
+            yield first.session, first.publish, known
 
 
 def _size(publish: Publish) -> int:
