@@ -16,7 +16,7 @@ from bridge.api.server import HttpServer
 from bridge.broker import MqttBroker
 from bridge.config import Settings
 from bridge.data_dir import ADMIN_TOKEN, DataDir
-from bridge.delivery import Delivery
+from bridge.delivery import Delivery, Replies
 from bridge.model.clock import Clock, system_clock
 from bridge.registry import Presence, Registry
 from bridge.store import Store
@@ -62,6 +62,9 @@ async def serve(settings: Settings, clock: Clock) -> None:
         broker.listen(delivery)
         store.on_device_change(broker.hub.device_changed)
         store.on_device_change(delivery.device_changed)
+        replies = Replies(store, delivery, settings.delivery)
+        broker.hub.hear(replies)
+        store.on_device_change(replies.device_changed)
         delivery.start()
         presence = Presence(store, clock)
         broker.hub.watch(presence)
@@ -70,6 +73,7 @@ async def serve(settings: Settings, clock: Clock) -> None:
 
         app = create_app(
             messages=delivery,
+            replies=replies,
             devices=Registry(store, broker.hub, presence),
             access=store,
             ready=lambda: ready,
@@ -82,6 +86,7 @@ async def serve(settings: Settings, clock: Clock) -> None:
         closing.push_async_callback(broker.stop)
         await http.start()
         closing.push_async_callback(http.stop)
+        closing.callback(replies.stop)
         closing.callback(delivery.stop)  # first of all: senders that wait get their answer
 
         ready = True

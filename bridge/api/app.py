@@ -6,7 +6,7 @@ from typing import Any
 from starlette.routing import Router
 
 from bridge.api.access import AccessCheck
-from bridge.api.base import Access, Devices, Messages
+from bridge.api.base import Access, Devices, Messages, Replies
 from bridge.api.direct import Direct
 from bridge.api.health import health_routes
 from bridge.api.iotda.devices import DeviceManagement
@@ -29,6 +29,7 @@ class Api(Router):
 def create_app(
     *,
     messages: Messages,
+    replies: Replies,
     devices: Devices,
     access: Access,
     ready: Callable[[], bool],
@@ -43,7 +44,7 @@ def create_app(
     """
     failures = FailedLogins(settings.max_failed_logins, clock)
     check = AccessCheck(access, failures, clock, max_body=settings.max_body)
-    device_messages = DeviceMessages(messages, check, max_body=settings.max_body, max_ttl=max_ttl)
+    device_messages = DeviceMessages(messages, replies, check, max_body=settings.max_body, max_ttl=max_ttl)
     device_management = DeviceManagement(devices, check, max_body=settings.max_body)
     return Api(
         device_messages.direct(),

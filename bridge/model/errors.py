@@ -16,6 +16,7 @@ BridgeError
 ├── UnknownAccessKey       no access key of that name
 ├── DuplicateAccessKey     the project already has an access key of that name
 ├── QueueFull              the device has as many PENDING messages as the configuration allows
+├── TooManyWaiting         as many calls wait for the reply of a device as the configuration allows
 ├── BadSettings            the configuration asks for something that cannot work
 └── StoreUnavailable       the disk or the database refuses; nothing was accepted
 """
@@ -82,6 +83,10 @@ class DuplicateAccessKey(BridgeError):
 
 
 class QueueFull(BridgeError):
+    pass
+
+
+class TooManyWaiting(BridgeError):
     pass
 
 

@@ -15,7 +15,7 @@ from huaweicloudsdkiotda import v5 as iotda
 from bridge.api.app import create_app
 from bridge.api.server import HttpServer
 from bridge.api.settings import HttpSettings
-from tests.api.memory import DEVICE, PROJECT, MemoryAccess, MemoryMessages
+from tests.api.memory import DEVICE, PROJECT, MemoryAccess, MemoryMessages, NoReplies
 from tests.api.no_devices import NoDevices
 from tests.api.signing import AK, READER_AK, READER_SK, REGION, SK
 
@@ -25,6 +25,7 @@ async def endpoint(messages: MemoryMessages, settings: HttpSettings) -> AsyncIte
     """A server with the real time: the SDK signs with it."""
     app = create_app(
         messages=messages,
+        replies=NoReplies(),
         devices=NoDevices(),
         access=MemoryAccess(),
         ready=lambda: True,
