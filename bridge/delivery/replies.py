@@ -125,7 +125,7 @@ def _keys(publisher: str, publish: Publish) -> Iterator[Key]:
     message_id, subject = envelope.get("id"), envelope.get("object_device_id")
     if isinstance(subject, str) and speaker == publisher:
         speaker = subject  # a gateway may speak for the devices behind it on its own topic, too
-    if isinstance(message_id, str) and subject in {None, speaker}:
+    if isinstance(message_id, str) and subject in (None, speaker):
         yield speaker, message_id
 
 
