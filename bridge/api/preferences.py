@@ -3,7 +3,8 @@
 import re
 from collections.abc import Iterable, Mapping
 
-_QUOTED = re.compile(rb'"([^"\\]*+(?:\\.[^"\\]*+)*+)"', re.DOTALL)
+_QUOTED = re.compile(rb'"([^"\\]*+(?:\\.[^"\\]*+)*+)(?:"|\\?\Z)', re.DOTALL)
+"""A string without its end goes on to the last byte: so the search is linear."""
 
 
 def preferences(fields: Iterable[tuple[bytes, bytes]]) -> Mapping[str, str]:
