@@ -6,6 +6,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from bridge.api.access import AccessCheck
+from bridge.api.answer import Json
 from bridge.api.base import Messages, Replies
 from bridge.api.body import check_media_type, read_json
 from bridge.api.connection import leaving
@@ -131,4 +132,4 @@ def _exchanged(exchange: Exchange, wait: Wait) -> Response:
 
 
 def _json(body: bytes, status: int = 200) -> Response:
-    return Response(body, status, media_type="application/json")
+    return Json(body, status)
