@@ -7,7 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from typing import Any
@@ -21,7 +21,7 @@ from tests.acceptance.daemon import Daemon
 from tests.acceptance.device import Device, Received
 from tests.acceptance.http_api import Answer
 from tests.acceptance.raw_device import RawDevice
-from tests.acceptance.waiting import PATIENCE
+from tests.acceptance.waiting import PATIENCE, eventually
 
 WAIT = "?wait=reply&timeout=30"
 NO_REPLY = "IOTDA.014140"
@@ -29,7 +29,7 @@ TOO_MANY = "IOTDA.014141"
 AT_ONCE = 20
 
 
-def ask(account: Account, query: str = WAIT, prefer: str = "", **fields: object) -> Answer:
+def ask(account: Account, query: str = WAIT, prefer: str = "", device_id: str = "", **fields: object) -> Answer:
     """On a connection of its own, so that many can wait."""
     body = json.dumps({"message": "what?", **fields})
     headers = {"X-Auth-Token": account.daemon.token, "Content-Type": "application/json"}
@@ -37,19 +37,19 @@ def ask(account: Account, query: str = WAIT, prefer: str = "", **fields: object)
         headers["Prefer"] = prefer
     connection = http.client.HTTPConnection(*account.daemon.http, timeout=60)
     try:
-        connection.request("POST", path(account, query), body, headers)
+        connection.request("POST", path(device_id or account.id, query), body, headers)
         response = connection.getresponse()
         return Answer(response.status, json.loads(response.read()), response.headers)
     finally:
         connection.close()
 
 
-def path(account: Account, query: str = "") -> str:
-    return f"/v5/iot/default/devices/{account.id}/messages{query}"
+def path(device_id: str, query: str) -> str:
+    return f"/v5/iot/default/devices/{device_id}/messages{query}"
 
 
 @pytest.fixture
-def pool() -> Any:
+def pool() -> Iterator[ThreadPoolExecutor]:
     with ThreadPoolExecutor(AT_ONCE) as threads:
         yield threads
 
@@ -64,30 +64,19 @@ def reply(device: Device, asked: Received, payload: bytes = b"ok", **more: objec
     device.publish(asked.response_topic, payload, properties={"CorrelationData": asked.correlation_data, **more})
 
 
-def replying(device: Device, how: Callable[[Received], tuple[str, bytes, dict[str, object] | None]]) -> None:
-    """From within the message handler, as most programs do it."""
-    device.on_received = lambda received: device._client.publish(*_publish(*how(received)))  # type: ignore[assignment]
+def reply_at_once(device: Device, payload: bytes = b"ok", **more: object) -> None:
+    """From now on, from within the message handler, as most programs do it."""
 
+    def received(asked: Received) -> None:
+        device.say(asked.response_topic or "", payload, {"CorrelationData": asked.correlation_data, **more})
 
-def _publish(topic: str, payload: bytes, properties: dict[str, object] | None) -> Any:
-    from paho.mqtt.packettypes import PacketTypes
-
-    from tests.acceptance.device import _properties
-
-    return topic, payload, 1, False, _properties(PacketTypes.PUBLISH, properties)
+    device.on_received = received
 
 
 def test_a_device_with_mqtt_5(pump: Account) -> None:
     pairs = [("k", "1"), ("a", "grün"), ("k", "1")]
     device = pump.connect()
-    replying(
-        device,
-        lambda asked: (
-            asked.response_topic or "",
-            b'{"on": true}',
-            {"CorrelationData": asked.correlation_data, "ContentType": "application/json", "UserProperty": pairs},
-        ),
-    )
+    reply_at_once(device, b'{"on": true}', ContentType="application/json", UserProperty=pairs)
     answer = ask(pump, message_id="m", properties={"user_properties": [{"prop_key": "ask", "prop_value": "1"}]})
     assert answer.status == 200, answer.body
     assert answer.body["message_id"] == "m"
@@ -113,11 +102,11 @@ def test_a_device_with_mqtt_5(pump: Account) -> None:
 def test_a_device_without_properties(pump: Account, old: Version) -> None:
     device = pump.connect(old)
 
-    def envelope(asked: Received) -> tuple[str, bytes, None]:
-        asked_for = json.loads(asked.payload)["id"]
-        return f"{pump.tree}/sys/messages/up", json.dumps({"id": asked_for, "content": "yes"}).encode(), None
+    def received(asked: Received) -> None:
+        envelope = {"id": json.loads(asked.payload)["id"], "content": "yes"}
+        device.say(f"{pump.tree}/sys/messages/up", json.dumps(envelope).encode())
 
-    replying(device, envelope)
+    device.on_received = received
     answer = ask(pump)
     assert (answer.status, state(answer)) == (200, "DELIVERED")
     assert json.loads(answer.body["reply"]["payload"]) == {"id": answer.body["message_id"], "content": "yes"}
@@ -165,7 +154,7 @@ def test_other_preferences_change_nothing(pump: Account, prefer: str) -> None:
         ("?wait=reply", {"ttl": 7}),
     ],
 )
-def test_what_makes_no_sense_is_refused(pump: Account, query: str, fields: dict[str, object]) -> None:
+def test_what_makes_no_sense_is_refused(pump: Account, query: str, fields: dict[str, Any]) -> None:
     answer = ask(pump, query, **fields)
     assert (answer.status, answer.error) == (400, "IOTDA.000006")
     assert pump.api.index(pump.id).body["messages"] == []
@@ -221,7 +210,7 @@ def _reply(asked: Publish, payload: bytes) -> Publish:
 
 
 def test_two_devices_that_answer_for_each_other(pump: Account, other: Account, pool: ThreadPoolExecutor) -> None:
-    same: dict[str, object] = {
+    same: dict[str, Any] = {
         "message_id": "same",
         "properties": {"response_topic": "plant/answers", "correlation_data": "same"},
     }
@@ -246,9 +235,7 @@ def test_a_gateway(pump: Account, pool: ThreadPoolExecutor) -> None:
     )
     assert created.status == 201, created.body
     gateway = pump.connect(Version.V311)
-    meter = Account.__new__(Account)
-    meter.daemon, meter.id = pump.daemon, behind
-    waiting, own = (pool.submit(ask, account, message_id="m") for account in (meter, pump))
+    waiting, own = (pool.submit(ask, pump, device_id=name, message_id="m") for name in (behind, ""))
     gateway.take(2)
     up = f"{pump.tree}/sys/messages/up"
     gateway.publish(up, b'{"id":"m","content":"mine"}')
@@ -280,7 +267,7 @@ def test_a_client_that_goes_away_frees_its_place(
     device = pump.connect()
     with socket.create_connection(narrow.http) as client:
         client.sendall(_request(pump, "?wait=reply&timeout=120", message_id="given-up"))
-        asked = device.next()
+        device.next()
         refused = ask(pump, message_id="refused")
         assert (refused.status, refused.error, refused.headers["Retry-After"]) == (429, TOO_MANY, "1")
         if how == "has no more to say":
@@ -289,27 +276,23 @@ def test_a_client_that_goes_away_frees_its_place(
             assert client.recv(12) == b"HTTP/1.1 504"
         elif how == "resets":
             client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
-    answer = _answered_when_free(pump, device, asked)
+    answer = _answered_when_free(pump, device)
     assert answer.status == 200
     assert pump.api.show(pump.id, "refused").status == 404
     assert pump.status("given-up") == "DELIVERED"
 
 
-def _answered_when_free(pump: Account, device: Device, given_up: Received) -> Answer:
+def _answered_when_free(pump: Account, device: Device) -> Answer:
     """The daemon hears of the end of a connection when it hears of it."""
-    device.on_received = lambda asked: None
-    replying(device, lambda asked: (asked.response_topic or "", b"ok", {"CorrelationData": asked.correlation_data}))
-    for _ in range(100):
-        answer = ask(pump)
-        if answer.status != 429:
-            return answer
-    raise AssertionError("the place is still taken")
+    reply_at_once(device)
+    eventually(lambda: ask(pump, "?wait=reply&timeout=1", message_id="first").status != 429)
+    return ask(pump)
 
 
 def _request(account: Account, query: str, **fields: object) -> bytes:
     body = json.dumps({"message": "what?", **fields})
     lines = [
-        f"POST {path(account, query)} HTTP/1.1",
+        f"POST {path(account.id, query)} HTTP/1.1",
         "Host: bridge",
         f"X-Auth-Token: {account.daemon.token}",
         f"Content-Length: {len(body)}",
@@ -338,17 +321,11 @@ def test_who_waits_when_the_daemon_stops_is_told_the_state(new_daemon: NewDaemon
         answers: list[Future[Answer]] = [pool.submit(ask, each, message_id="m") for each in (pump, absent)]
         device.send(Puback(device.next_message().packet_id))
         assert pump.final("m")["status"] == "DELIVERED"
-        _until_stored(absent)
+        eventually(lambda: absent.api.show(absent.id, "m").status == 200)
         daemon.signal(signal.SIGTERM)
         told = [answer.result() for answer in answers]
     assert [(answer.status, state(answer)) for answer in told] == [(504, "DELIVERED"), (504, "PENDING")]
     daemon.ended()
-
-
-def _until_stored(account: Account) -> None:
-    from tests.acceptance.waiting import eventually
-
-    eventually(lambda: account.api.show(account.id, "m").status == 200)
 
 
 @pytest.mark.parametrize("protocol", ["5", "3.1.1"])

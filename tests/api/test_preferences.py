@@ -23,7 +23,8 @@ from bridge.api.preferences import preferences
         ([b"wait==10"], {"wait": "=10"}),
         ([b"wait=\xff"], {"wait": "\xff"}),
         ([b'wait=5, foo="open'], {"wait": "5", "foo": "open"}),
-        ([b'foo="open\\'], {"foo": ""}),
+        ([b'foo="open\\'], {"foo": "open"}),
+        ([b'foo="op en\\'], {"foo": ""}),
     ],
 )
 def test_what_is_preferred(lines: list[bytes], found: dict[str, str]) -> None:

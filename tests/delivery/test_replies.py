@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -42,8 +42,8 @@ def begin(waiting: Waiting) -> asyncio.Task[Exchange]:
 
 def reply_to(client: RawClient, asked: Publish, payload: bytes = b"ok", **more: Any) -> None:
     """As MQTT 5 wants it."""
-    properties = Properties(correlation_data=asked.properties["correlation_data"], **more)
-    client.publish(asked.properties["response_topic"], payload, properties=properties)
+    properties = {"correlation_data": asked.properties["correlation_data"], **more}
+    client.publish(asked.properties["response_topic"], payload, properties=cast("Properties", properties))
 
 
 def report(client: RawClient, topic: str, **envelope: object) -> None:
