@@ -96,7 +96,7 @@ def _text(payload: bytes) -> tuple[str, str]:
 
 
 _WHY = {
-    Status.PENDING: "It has not taken the message yet, which still waits for it",
+    Status.PENDING: "The message still waits for it",
     Status.DELIVERED: "It has taken the message",
     Status.FAILED: "The message has failed",
     Status.TIMEOUT: "The message has expired",

@@ -130,7 +130,7 @@ def test_payloads(payload: bytes, text: str, encoding: str) -> None:
 @pytest.mark.parametrize(
     ("outcome", "text", "more"),
     [
-        (None, "It has not taken the message yet, which still waits for it.", {}),
+        (None, "The message still waits for it.", {}),
         (DELIVERED, "It has taken the message.", {}),
         (Outcome(Status.TIMEOUT, NOW), "The message has expired.", {}),
         (
