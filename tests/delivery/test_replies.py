@@ -195,8 +195,11 @@ async def test_calls_that_cannot_be_told_apart_are_served_in_order(site: Site) -
     pump = site.add_device()
     client = await site.log_in(pump)
     waits = [ask(site, pump, response_topic="r", correlation_data="c") for _ in range(3)]
-    for number in range(3):
-        reply_to(client, await client.take(), str(number).encode())
+    asked = [await client.receive(Publish) for _ in waits]
+    for number, publish in enumerate(asked):  # none of them is acknowledged yet
+        reply_to(client, publish, str(number).encode())
+    for publish in asked:
+        await client.acknowledge(publish)
     assert [(await told(waiting))[1] for waiting in waits] == [b"0", b"1", b"2"]
 
 
