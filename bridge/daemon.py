@@ -19,6 +19,7 @@ from bridge.data_dir import ADMIN_TOKEN, DataDir
 from bridge.delivery import Delivery, Replies
 from bridge.model.clock import Clock, system_clock
 from bridge.registry import Presence, Registry
+from bridge.rules import Rules
 from bridge.store import Store
 from bridge.systemd import Supervisor
 
@@ -58,23 +59,22 @@ async def serve(settings: Settings, clock: Clock) -> None:
         store.put_token("admin", token, None, frozenset(("admin",)))
 
         broker = MqttBroker(settings.mqtt, store, clock)
-        delivery = Delivery(store, broker.hub, settings.delivery, clock)
-        broker.listen(delivery)
         store.on_device_change(broker.hub.device_changed)
-        store.on_device_change(delivery.device_changed)
-        replies = Replies(store, delivery, settings.delivery)
-        broker.hub.hear(replies)
-        store.on_device_change(replies.device_changed)
+        delivery, replies = _delivery(store, broker, settings, clock)
         delivery.start()
         presence = Presence(store, clock)
         broker.hub.watch(presence)
         presence.start()
         closing.callback(presence.stop)
+        rules = Rules(store)
+        rules.start()
+        closing.callback(rules.stop)
 
         app = create_app(
             messages=delivery,
             replies=replies,
             devices=Registry(store, broker.hub, presence),
+            rules=rules,
             access=store,
             ready=lambda: ready,
             settings=settings.http,
@@ -105,6 +105,17 @@ async def serve(settings: Settings, clock: Clock) -> None:
         ready = False
         _log.info("stopping")
     _log.info("stopped")
+
+
+def _delivery(store: Store, broker: MqttBroker, settings: Settings, clock: Clock) -> tuple[Delivery, Replies]:
+    """Both of its use cases, hearing of what they need to."""
+    delivery = Delivery(store, broker.hub, settings.delivery, clock)
+    broker.listen(delivery)
+    store.on_device_change(delivery.device_changed)
+    replies = Replies(store, delivery, settings.delivery)
+    broker.hub.hear(replies)
+    store.on_device_change(replies.device_changed)
+    return delivery, replies
 
 
 def _joined(host: str, port: int) -> str:
