@@ -7,6 +7,7 @@ import logging
 import os
 import signal
 import sys
+from typing import NamedTuple
 
 import uvloop
 
@@ -16,7 +17,7 @@ from bridge.api.server import HttpServer
 from bridge.broker import MqttBroker
 from bridge.config import Settings
 from bridge.data_dir import ADMIN_TOKEN, DataDir
-from bridge.delivery import Delivery
+from bridge.delivery import Delivery, Replies
 from bridge.events import Events
 from bridge.model.clock import Clock, system_clock
 from bridge.registry import Presence, Registry
@@ -59,47 +60,31 @@ async def serve(settings: Settings, clock: Clock) -> None:
         token, first_start = data_dir.admin_token()
         store.put_token("admin", token, None, frozenset(("admin",)))
 
-        events = Events(store, store, settings.channels, clock)
-        events.start()
-        closing.callback(events.stop)
-        broker = MqttBroker(settings.mqtt, store, clock)
-        delivery = Delivery(store, broker.hub, settings.delivery, clock, events.message_status)
-        broker.listen(delivery)
-        store.on_device_change(broker.hub.device_changed)
-        store.on_device_change(delivery.device_changed)
-        delivery.start()
-        presence = Presence(store, clock)
-        broker.hub.watch(presence)
-        broker.hub.watch(events.connections)
-        broker.hub.keep_with(events.uplinks)
-        presence.start()
-        closing.callback(presence.stop)
-        rules = Rules(store)
-        rules.start()
-        closing.callback(rules.stop)
-
+        core = _core(store, settings, clock, closing)
         app = create_app(
-            messages=delivery,
-            devices=Registry(store, broker.hub, presence),
-            rules=rules,
+            messages=core.delivery,
+            replies=core.replies,
+            devices=core.registry,
+            rules=core.rules,
             access=store,
-            channels=events.channels,
+            channels=core.events.channels,
             ready=lambda: ready,
             settings=settings.http,
             max_ttl=settings.delivery.max_ttl,
             clock=clock,
         )
         http = HttpServer(app, settings.http)
-        await broker.start()
-        closing.push_async_callback(broker.stop)
+        await core.broker.start()
+        closing.push_async_callback(core.broker.stop)
         await http.start()
         closing.push_async_callback(http.stop)
-        closing.callback(delivery.stop)  # first of all: senders that wait get their answer
-        closing.callback(events.channels.close)  # and so do polls
+        closing.callback(core.replies.stop)
+        closing.callback(core.delivery.stop)  # first of all: senders that wait get their answer
+        closing.callback(core.events.channels.close)  # and so do polls
 
         ready = True
-        addresses = _joined(*http.address), _joined(*broker.address)
-        mqtts = _joined(*broker.tls_address) if settings.mqtt.tls_bind else None
+        addresses = _joined(*http.address), _joined(*core.broker.address)
+        mqtts = _joined(*core.broker.tls_address) if settings.mqtt.tls_bind else None
         data_dir.publish(*addresses, mqtts)
         supervisor.ready()
         closing.callback(supervisor.stopping)
@@ -113,6 +98,46 @@ async def serve(settings: Settings, clock: Clock) -> None:
         ready = False
         _log.info("stopping")
     _log.info("stopped")
+
+
+class _Core(NamedTuple):
+    """What the daemon does, without its HTTP listener."""
+
+    broker: MqttBroker
+    delivery: Delivery
+    replies: Replies
+    events: Events
+    registry: Registry
+    rules: Rules
+
+
+def _core(store: Store, settings: Settings, clock: Clock, closing: contextlib.AsyncExitStack) -> _Core:
+    """Its parts, each hearing of what it needs to, and started but for the broker's listeners."""
+    events = Events(store, store, settings.channels, clock)
+    events.start()
+    closing.callback(events.stop)
+
+    broker = MqttBroker(settings.mqtt, store, clock)
+    store.on_device_change(broker.hub.device_changed)
+    delivery = Delivery(store, broker.hub, settings.delivery, clock, events.message_status)
+    broker.listen(delivery)
+    store.on_device_change(delivery.device_changed)
+    replies = Replies(store, delivery, settings.delivery)
+    broker.hub.hear(replies)
+    store.on_device_change(replies.device_changed)
+    delivery.start()
+
+    presence = Presence(store, clock)
+    broker.hub.watch(presence)
+    broker.hub.watch(events.connections)
+    broker.hub.keep_with(events.uplinks)
+    presence.start()
+    closing.callback(presence.stop)
+
+    rules = Rules(store)
+    rules.start()
+    closing.callback(rules.stop)
+    return _Core(broker, delivery, replies, events, Registry(store, broker.hub, presence), rules)
 
 
 def _joined(host: str, port: int) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 from starlette.routing import Router
 
 from bridge.api.access import AccessCheck
-from bridge.api.base import Access, Channels, Devices, Messages, Rules
+from bridge.api.base import Access, Channels, Devices, Messages, Replies, Rules
 from bridge.api.direct import Direct
 from bridge.api.health import health_routes
 from bridge.api.iotda.devices import DeviceManagement
@@ -30,6 +30,7 @@ class Api(Router):
 def create_app(
     *,
     messages: Messages,
+    replies: Replies,
     devices: Devices,
     rules: Rules,
     access: Access,
@@ -46,7 +47,7 @@ def create_app(
     """
     failures = FailedLogins(settings.max_failed_logins, clock)
     check = AccessCheck(access, failures, clock, max_body=settings.max_body)
-    device_messages = DeviceMessages(messages, check, max_body=settings.max_body, max_ttl=max_ttl)
+    device_messages = DeviceMessages(messages, replies, check, max_body=settings.max_body, max_ttl=max_ttl)
     device_management = DeviceManagement(devices, check, max_body=settings.max_body)
     routing_rules = RoutingRules(rules, check, max_body=settings.max_body)
     return Api(

@@ -10,6 +10,7 @@ from bridge.model.event import ChannelInfo, Polled
 from bridge.model.message import Draft, Message, Status
 from bridge.model.principal import Principal
 from bridge.model.record import Amendment, Enrolment, Found, Record, Search
+from bridge.model.reply import Exchange
 from bridge.model.rule import (
     Action,
     ActionAmendment,
@@ -53,6 +54,34 @@ class Messages(Protocol):
         """Forget a message; a PENDING one is never delivered afterwards.
 
         Errors: UnknownDevice, UnknownMessage, StoreUnavailable.
+        """
+
+
+class Waiting(Protocol):
+    """A message that was accepted, and whose sender waits for the reply of the device."""
+
+    async def exchange(self) -> Exchange:
+        """Returns when the reply is there, or no longer to be waited for.
+
+        Errors: DuplicateMessage, StoreUnavailable, with nothing stored; UnknownMessage, UnknownDevice when the message
+        was removed meanwhile.
+        """
+
+    def leave(self) -> None:
+        """Wait no longer: `exchange` returns as soon as the message is durable."""
+
+
+class Replies(Protocol):
+    """What devices answer."""
+
+    @property
+    def longest(self) -> int:
+        """Seconds somebody may wait."""
+
+    def ask(self, project: str, device_id: str, draft: Draft, timeout: float) -> Waiting:
+        """Send a message and wait up to `timeout` seconds for its reply. Sets what the draft needs for that.
+
+        Errors: UnknownDevice, QueueFull, TooManyWaiting.
         """
 
 

@@ -35,7 +35,8 @@ Handler: TypeAlias = Callable[[Call, bytes, Reply], None]
 class Direct:
     """One path, one method. `pattern` matches the whole target of a request; its groups are the path parameters.
 
-    Only for who shows a valid token: to check a signature, and to refuse wrong credentials, may have to wait.
+    Only for who shows a valid token: to check a signature, and to refuse wrong credentials, may have to wait. And only
+    without preferences (RFC 7240): one of them is to wait.
     """
 
     def __init__(self, method: bytes, pattern: bytes, resource: Resource, handler: Handler) -> None:
@@ -47,7 +48,7 @@ class Direct:
         self._handler = handler
 
     def open(self, match: re.Match[bytes], fields: Fields) -> Call | None:
-        """The request. None: it takes longer to find out who sent it, which is left to the long way."""
+        """The request. None: it is left to the long way, because it takes longer, if only to find out who sent it."""
         scope: dict[str, Any] = {
             "type": "http",
             "method": self.method.decode(),
@@ -58,7 +59,7 @@ class Direct:
         }
         call = Call(scope, _nothing_to_receive)
         try:
-            return call if self._resource.knows(call) else None
+            return call if b"prefer" not in call.fields and self._resource.knows(call) else None
         except StoreUnavailable:
             return None
 

@@ -6,11 +6,13 @@ httptools has none of them. Kept cheap: a request that arrives in one piece cost
 import asyncio
 import http
 import re
+from collections.abc import Callable
 from typing import Any, TypeAlias, cast
 
 import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from bridge.api.connection import KEY as CONNECTION
 from bridge.api.cork import Cork, CorkedTransport
 from bridge.api.direct import Direct, DirectCycle
 from bridge.api.iotda.errors import error_body
@@ -56,6 +58,8 @@ class HttpProtocol(HttpToolsProtocol):
         self._body_open = False
         self._timer: asyncio.TimerHandle | None = None
         self._deaf = False
+        self.is_gone = False
+        self.on_gone: Callable[[], None] | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(cast("asyncio.Transport", CorkedTransport(transport, self._cork)))
@@ -64,6 +68,7 @@ class HttpProtocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._unset_keepalive_if_required()
         self._stop_timer()
+        self._gone()
         super().connection_lost(exc)
 
     def eof_received(self) -> bool:  # type: ignore[override]
@@ -74,7 +79,14 @@ class HttpProtocol(HttpToolsProtocol):
             cast("CorkedTransport", self.transport).flush()
             return False
         (self.pipeline[0][0] if self.pipeline else self.cycle).keep_alive = False
+        self._gone()
         return True
+
+    def _gone(self) -> None:
+        """(`bridge.api.connection.Connection`)"""
+        on_gone, self.is_gone, self.on_gone = self.on_gone, True, None
+        if on_gone is not None:
+            on_gone()
 
     def data_received(self, data: bytes) -> None:
         self._reading.add((self, data), len(data))
@@ -165,6 +177,7 @@ class HttpProtocol(HttpToolsProtocol):
         super().on_message_begin()
         self.url, self.expect_100_continue = url, expect
         self.scope["headers"] = headers
+        self.scope[CONNECTION] = self  # type: ignore[literal-required]
         super().on_headers_complete()
         self.headers = []  # trailer fields of a chunked body end here, not in the scope of the running request
 

@@ -16,7 +16,7 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
-from bridge.model.topics import device_tree, user_topic
+from bridge.model.topics import uplink, user_topic
 
 FINAL = {
     0x84: "the daemon does not accept this version of MQTT",
@@ -58,28 +58,32 @@ class Answer:
     correlation_data: bytes | None = None
 
 
+_ENVELOPE = {"object_device_id", "name", "id", "content"}
+
 OnMessage: TypeAlias = Callable[[Received], None]
 OnNotice: TypeAlias = Callable[[str], None]
 
 
 def answer_to(received: Received, device_id: str) -> Answer | None:
     """What a polite device says: to the response topic if there is one, else to the standard envelope."""
-    message_id = _envelope_id(received.payload)
-    payload = json.dumps({"id": message_id, "content": "ok"}).encode() if message_id else b"ok"
+    subject = _envelope_subject(received.payload)
+    payload = json.dumps({**subject, "content": "ok"}).encode() if subject else b"ok"
     if received.response_topic:
         return Answer(received.response_topic, payload, received.correlation_data)
-    return Answer(f"{device_tree(device_id)}sys/messages/up", payload) if message_id else None
+    return Answer(uplink(device_id), payload) if subject else None
 
 
-def _envelope_id(payload: bytes) -> str | None:
-    """The id in `{"name": …, "id": …, "content": …}`."""
+def _envelope_subject(payload: bytes) -> dict[str, str]:
+    """What `{"object_device_id": …, "name": …, "id": …, "content": …}` is about: the message, and whose it is if that
+    is a device behind this one."""
     try:
         document = json.loads(payload)
     except ValueError:
-        return None
-    if not isinstance(document, dict) or not {"id", "content"} <= document.keys() <= {"name", "id", "content"}:
-        return None
-    return document["id"] if isinstance(document["id"], str) else None
+        return {}
+    if not isinstance(document, dict) or not {"id", "content"} <= document.keys() <= _ENVELOPE:
+        return {}
+    subject = {name: document[name] for name in ("object_device_id", "id") if document.get(name) is not None}
+    return subject if "id" in subject and all(isinstance(value, str) for value in subject.values()) else {}
 
 
 class DeviceClient:

@@ -31,9 +31,15 @@ class ApiClient:
 
     def send(self, device_id: str, message: str, fields: dict[str, Any]) -> dict[str, Any]:
         """`message` is JSON text and goes out as it is: parsing it would change numbers."""
-        rest = json.dumps(fields)[1:]
-        text = f'{{"message": {message}{", " if fields else ""}{rest}'
-        return _parsed(self._call("POST", f"/{device_id}/messages", text.encode()))
+        return _parsed(self._call("POST", f"/{device_id}/messages", _body(message, fields)))
+
+    def ask(self, device_id: str, message: str, fields: dict[str, Any], timeout: int) -> dict[str, Any]:
+        """`send`, and wait up to `timeout` seconds for the reply: without one the answer has no `reply`."""
+        path = f"/{device_id}/messages?wait=reply&timeout={timeout}"
+        status, text = self._exchange("POST", path, _body(message, fields), patience=timeout + TIMEOUT)
+        if status == http.client.GATEWAY_TIMEOUT and "result" in (answer := _parsed(text)):
+            return answer
+        return _parsed(_accepted(status, text))
 
     def message(self, device_id: str, message_id: str) -> dict[str, Any]:
         return _parsed(self.message_text(device_id, message_id))
@@ -52,20 +58,34 @@ class ApiClient:
         return self._call("GET", f"/{device_id}/messages?{urllib.parse.urlencode(given)}")
 
     def _call(self, method: str, path: str, body: bytes | None = None) -> str:
+        return _accepted(*self._exchange(method, path, body))
+
+    def _exchange(
+        self, method: str, path: str, body: bytes | None = None, patience: float | None = None
+    ) -> tuple[int, bytes]:
+        patience = TIMEOUT if patience is None else patience
         headers = {"X-Auth-Token": self._token, "Content-Type": "application/json"}
         connect = http.client.HTTPSConnection if self._secure else http.client.HTTPConnection
         try:
-            with contextlib.closing(connect(self._netloc, timeout=TIMEOUT)) as connection:
+            with contextlib.closing(connect(self._netloc, timeout=patience)) as connection:
                 connection.request(method, self._prefix + path, body, headers)
                 response = connection.getresponse()
-                status, text = response.status, response.read()
+                return response.status, response.read()
         except TimeoutError:
-            raise Failed(f"the daemon at {self._url} did not answer within {TIMEOUT:g} s") from None
+            raise Failed(f"the daemon at {self._url} did not answer within {patience:g} s") from None
         except (OSError, ValueError, http.client.HTTPException) as error:
             raise Failed(f"the daemon at {self._url} cannot be reached: {_reason(error)}") from None
-        if status >= http.client.BAD_REQUEST:
-            raise _refusal(status, text)
-        return text.decode("utf-8", "replace")
+
+
+def _body(message: str, fields: dict[str, Any]) -> bytes:
+    rest = json.dumps(fields)[1:]
+    return f'{{"message": {message}{", " if fields else ""}{rest}'.encode()
+
+
+def _accepted(status: int, text: bytes) -> str:
+    if status >= http.client.BAD_REQUEST:
+        raise _refusal(status, text)
+    return text.decode("utf-8", "replace")
 
 
 def _reason(error: Exception) -> str:

@@ -19,6 +19,7 @@ from bridge.cli.api_client import ApiClient
 from bridge.cli.database import opened
 from bridge.cli.errors import Failed
 from bridge.cli.listen import described
+from bridge.cli.send import replied
 from bridge.data_dir import ADDRESSES
 from bridge.values import split_address
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 READY_WITHIN = 30.0
 FINAL_WITHIN = 15.0
+REPLY_WITHIN = 15
 STOPPED_WITHIN = 10.0
 POLL = 0.02
 SECRET = "demo-secret"  # noqa: S105 - of devices that live for seconds
@@ -169,11 +171,12 @@ def _device(address: str, device_id: str) -> "DeviceClient":
 def _online_device(client: ApiClient, mqtt: str) -> None:
     device = _device(mqtt, "pump-1")
     try:
-        _say("An application posts a message with properties for pump-1:")
+        _say("An application posts a message with properties for pump-1, and waits for the reply:")
         fields = {"name": "set-pressure", "properties": PROPERTIES}
-        answer = client.send("pump-1", '{"pressure": 2.50}', fields)
+        answer = client.ask("pump-1", '{"pressure": 2.50}', fields, REPLY_WITHIN)
         device.wait(1, FINAL_WITHIN)
-        _say(f"The POST was answered with {answer['result']['status']}.")
+        _say(f"The POST was answered with {answer['result']['status']} and what the device replied:")
+        click.echo("".join(f"    application <- {line}\n" for line in replied(answer)), nl=False)
         _final(client, "pump-1", answer["message_id"])
     finally:
         device.close()

@@ -2,17 +2,12 @@
 
 import json
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
 import click
 
-from bridge.cli import api_client, options
-from bridge.cli.api_client import ApiClient
-
-POLL = 0.2
-"""Seconds between two looks at a message that is still PENDING."""
+from bridge.cli import api_client, options, output
 
 
 def _pairs(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> list[dict[str, str]]:
@@ -39,7 +34,10 @@ def _pairs(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) 
 @click.option("--payload-format", type=click.Choice(["standard", "raw"]), help="raw: the payload without envelope.")
 @click.option("--message-id", metavar="ID", help="Id of the message.  [default: a new one]")
 @click.option("--json", "is_json", is_flag=True, help="MESSAGE is JSON: an object, or a string in quotes.")
-@click.option("--wait", is_flag=True, help="Wait for the outcome; exit code 0 only when it is DELIVERED.")
+@click.option("--wait", is_flag=True, help="Wait for the reply and print it; exit code 0 only if DELIVERED or replied.")
+@click.option(
+    "--timeout", type=click.IntRange(1, 3600), metavar="SECONDS", default=10, show_default=True, help="Of --wait."
+)
 @options.reaches_api
 def send(
     *,
@@ -47,6 +45,7 @@ def send(
     message: str,
     is_json: bool,
     wait: bool,
+    timeout: int,
     http: str | None,
     token: str | None,
     data_dir: Path,
@@ -55,15 +54,15 @@ def send(
 ) -> None:
     """Send a message to a device.
 
-    MESSAGE goes to the device ID; '-' reads it from stdin. Prints the message's id and state.
+    MESSAGE goes to the device ID; '-' reads it from stdin. Prints the message's id and state; with
+    --wait also what the device replies, or the state when it has not by then.
     """
     text = _json_text(sys.stdin.read() if message == "-" else message, is_json)
     client = api_client.opened(http, token, data_dir, project)
-    accepted = client.send(device_id, text, _body(fields))
     if wait:
-        _report_outcome(client, device_id, accepted["message_id"])
+        _report(client.ask(device_id, text, _body(fields), timeout), timeout)
     else:
-        click.echo(f"{accepted['message_id']} {accepted['result']['status']}")
+        click.echo(_state(client.send(device_id, text, _body(fields))))
 
 
 def _json_text(message: str, is_json: bool) -> str:
@@ -88,12 +87,31 @@ def _body(fields: dict[str, Any]) -> dict[str, Any]:
     return given | {"properties": properties} if properties else given
 
 
-def _report_outcome(client: ApiClient, device_id: str, message_id: str) -> None:
-    """Wait until the message is final, print its state and error, and exit accordingly."""
-    record: dict[str, Any] = client.message(device_id, message_id)
-    while record["status"] == "PENDING":
-        time.sleep(POLL)
-        record = client.message(device_id, message_id)
-    click.echo(f"{message_id} {record['status']}{api_client.error_text(record)}")
-    if record["status"] != "DELIVERED":
+def _state(answer: dict[str, Any]) -> str:
+    return f"{answer['message_id']} {answer['result']['status']}{api_client.error_text(answer)}"
+
+
+def _report(answer: dict[str, Any], timeout: int) -> None:
+    """Print the state of the message and the reply, and exit accordingly."""
+    click.echo("\n".join([_state(answer), *replied(answer)]))
+    if "reply" in answer:
+        return
+    status = answer["result"]["status"]
+    if status in {"PENDING", "DELIVERED"}:
+        click.echo(f"no reply within {timeout} s", err=True)
+    if status != "DELIVERED":
         raise SystemExit(1)
+
+
+def replied(answer: dict[str, Any]) -> list[str]:
+    """What the device replied, a line each; nothing when it did not."""
+    reply = answer.get("reply")
+    if reply is None:
+        return []
+    lines = [f"reply after {reply['latency_ms']} ms: {output.clean(reply['payload'])}"]
+    if reply["encoding"] != "none":
+        lines.append(f"  encoding: {reply['encoding']}")
+    if "content_type" in reply:
+        lines.append(f"  content type: {output.clean(reply['content_type'])}")
+    pairs = reply.get("user_properties", ())
+    return [*lines, *(f"  {output.clean(pair['prop_key'])} = {output.clean(pair['prop_value'])}" for pair in pairs)]

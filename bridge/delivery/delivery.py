@@ -22,7 +22,7 @@ from functools import partial
 from typing import TypeAlias
 
 from bridge.broker.base import Downlinks, Handed
-from bridge.delivery.answers import Answers
+from bridge.delivery.answers import Answers, Followed
 from bridge.delivery.base import NO_CHANNELS, MessageStore
 from bridge.delivery.drains import Drains
 from bridge.delivery.expiry import Expiry
@@ -95,6 +95,22 @@ class Delivery:
 
         Raises UnknownDevice, QueueFull; then `done` is not called.
         """
+        message = self._accept(project, device_id, draft)
+        self._answers.open(message.seq, partial(_tell, message, done))
+
+    def follow(self, project: str, device_id: str, draft: Draft, followed: Followed) -> Message:
+        """`begin` for who wants to know everything that becomes of the message, until `unfollow`.
+
+        Raises UnknownDevice, QueueFull; then `followed` is not called.
+        """
+        message = self._accept(project, device_id, draft)
+        self._answers.follow(message.seq, followed)
+        return message
+
+    def unfollow(self, seq: int) -> None:
+        self._answers.unfollow(seq)
+
+    def _accept(self, project: str, device_id: str, draft: Draft) -> Message:
         outbox = self._outbox(self._device(project, device_id))
         if outbox.pending >= self._settings.max_pending_per_device:
             self._make_room(outbox)
@@ -106,7 +122,7 @@ class Delivery:
         self._store.add(message, partial(self._added, outbox, message), channel)
         if not draft.ttl:
             outbox.uncached.add(message.seq)
-        self._answers.open(message.seq, partial(_tell, message, done))
+        return message
 
     async def cancel(self, project: str, device_id: str, message_id: str) -> None:
         """Forget a message. One that was PENDING is not sent from now on. Raises UnknownDevice, UnknownMessage,
@@ -278,6 +294,7 @@ class Delivery:
             removed.set_exception(was)
             return
         self._answers.give(seq, meanwhile)
+        self._answers.removed(seq)
         outbox.forget(seq)
         if was is Status.PENDING and not self._moves.counted(seq):
             outbox.pending -= 1

@@ -33,3 +33,9 @@ class DeliverySettings:
         minimum=1,
         maximum=3600,
     )
+    max_reply_wait: int = setting(
+        60, "Longest time in seconds a call may wait for the reply of a device.", minimum=1, maximum=3600
+    )
+    max_waiting_calls: int = setting(
+        1000, "Calls that wait for the reply of a device at once; more are refused.", minimum=1, maximum=100_000
+    )

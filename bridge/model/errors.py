@@ -21,6 +21,7 @@ BridgeError
 ├── TooManyActions         the rule has as many actions as one may have
 ├── UnknownSubscriber      the channel has no subscriber of that name, or it was away for too long
 ├── QueueFull              the device has as many PENDING messages as the configuration allows
+├── TooManyWaiting         as many calls wait for the reply of a device as the configuration allows
 ├── BadSettings            the configuration asks for something that cannot work
 └── StoreUnavailable       the disk or the database refuses; nothing was accepted
 """
@@ -107,6 +108,10 @@ class UnknownSubscriber(BridgeError):
 
 
 class QueueFull(BridgeError):
+    pass
+
+
+class TooManyWaiting(BridgeError):
     pass
 
 

@@ -13,6 +13,17 @@ def default_downlink(device_id: str) -> str:
     return f"$oc/devices/{device_id}/sys/messages/down"
 
 
+def uplink(device_id: str) -> str:
+    """Where a device reports messages."""
+    return f"$oc/devices/{device_id}/sys/messages/up"
+
+
+def response_topic(device_id: str) -> str:
+    """Ours: where a device replies to a message whose sender waits for that and named no topic. In its own tree, so no
+    other device may publish there; not its uplink, because a reply is for the one who waits and not a report."""
+    return f"$oc/devices/{device_id}/sys/messages/response"
+
+
 def user_topic(device_id: str, suffix: str) -> str:
     return f"$oc/devices/{device_id}/user/{suffix}"
 

@@ -114,6 +114,10 @@ class Device:
         own = _properties(PacketTypes.PUBLISH, properties)
         return self._reason(self._client.publish(topic, payload, qos, properties=own).mid)
 
+    def say(self, topic: str, payload: bytes, properties: dict[str, object] | None = None) -> None:
+        """`publish` at QoS 1 without waiting for the acknowledgement, as from within `on_received`."""
+        self._client.publish(topic, payload, 1, properties=_properties(PacketTypes.PUBLISH, properties))
+
     @property
     def is_lost(self) -> bool:
         """The server has ended the connection."""

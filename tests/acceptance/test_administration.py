@@ -105,7 +105,7 @@ def test_no_token_and_a_wrong_one_are_refused_alike(daemon: Daemon, pump: Accoun
 
 def test_the_command_sends_and_shows_a_message(daemon: Daemon, pump: Account) -> None:
     device = pump.connect()
-    sent = daemon.command("send", pump.id, "hello", "--wait")
+    sent = daemon.command("send", pump.id, "hello", "--wait", "--timeout", "1")
     assert sent.endswith("DELIVERED")
     assert device.next().payload
     assert sent.split()[0] in daemon.command("messages", "list", pump.id)

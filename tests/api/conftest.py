@@ -7,7 +7,7 @@ from bridge.api.base import Devices, Rules
 from bridge.api.server import HttpServer
 from bridge.api.settings import HttpSettings
 from tests.api.client import Client
-from tests.api.memory import NOW, MemoryAccess, MemoryMessages
+from tests.api.memory import NOW, MemoryAccess, MemoryMessages, NoReplies
 from tests.api.no_devices import NoDevices
 from tests.api.no_rules import NoRules
 from tests.store.clock import HandClock
@@ -65,6 +65,7 @@ async def server(
 ) -> AsyncIterator[HttpServer]:
     app = create_app(
         messages=messages,
+        replies=NoReplies(),
         devices=devices,
         rules=rules,
         access=MemoryAccess(),

@@ -5,6 +5,7 @@ import itertools
 from collections.abc import Callable
 from typing import ClassVar
 
+from bridge.api.base import Waiting
 from bridge.model.access_key import AccessKey
 from bridge.model.errors import BridgeError, DuplicateMessage, UnknownDevice, UnknownMessage
 from bridge.model.message import Draft, Message, Outcome, Status
@@ -73,6 +74,15 @@ class MemoryMessages:
             raise self.fails
         if (project, device_id) != (PROJECT, DEVICE):
             raise UnknownDevice
+
+
+class NoReplies:
+    """No device ever says anything, and nobody asks."""
+
+    longest = 60
+
+    def ask(self, project: str, device_id: str, draft: Draft, timeout: float) -> Waiting:
+        raise NotImplementedError
 
 
 class MemoryAccess:

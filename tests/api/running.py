@@ -9,7 +9,7 @@ from bridge.api.app import create_app
 from bridge.api.server import HttpServer
 from bridge.api.settings import HttpSettings
 from tests.api.client import Answer, Client
-from tests.api.memory import NOW, MemoryAccess, MemoryMessages
+from tests.api.memory import NOW, MemoryAccess, MemoryMessages, NoReplies
 from tests.api.no_devices import NoDevices
 from tests.api.no_rules import NoRules
 from tests.store.clock import HandClock
@@ -23,6 +23,7 @@ class Running:
         settings = HttpSettings(bind="127.0.0.1:0", max_failed_logins=1_000_000)
         app = create_app(
             messages=MemoryMessages(),
+            replies=NoReplies(),
             devices=NoDevices(),
             rules=NoRules(),
             access=MemoryAccess(),

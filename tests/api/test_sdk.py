@@ -16,7 +16,7 @@ from bridge.api.app import create_app
 from bridge.api.base import Rules
 from bridge.api.server import HttpServer
 from bridge.api.settings import HttpSettings
-from tests.api.memory import DEVICE, PROJECT, MemoryAccess, MemoryMessages
+from tests.api.memory import DEVICE, PROJECT, MemoryAccess, MemoryMessages, NoReplies
 from tests.api.no_devices import NoDevices
 from tests.api.signing import AK, READER_AK, READER_SK, REGION, SK
 
@@ -26,6 +26,7 @@ async def endpoint(messages: MemoryMessages, rules: Rules, settings: HttpSetting
     """A server with the real time: the SDK signs with it."""
     app = create_app(
         messages=messages,
+        replies=NoReplies(),
         devices=NoDevices(),
         rules=rules,
         access=MemoryAccess(),

@@ -10,7 +10,7 @@ from bridge.api.app import create_app
 from bridge.api.server import HttpServer
 from bridge.api.settings import HttpSettings
 from tests.api.client import MESSAGES, Client
-from tests.api.memory import MemoryAccess, MemoryMessages
+from tests.api.memory import MemoryAccess, MemoryMessages, NoReplies
 from tests.api.no_devices import NoDevices
 from tests.api.no_rules import NoRules
 
@@ -20,6 +20,7 @@ def server_on(bind: str, messages: MemoryMessages | None = None, *, shutdown_wai
     messages = messages or MemoryMessages()
     app = create_app(
         messages=messages,
+        replies=NoReplies(),
         devices=NoDevices(),
         rules=NoRules(),
         access=MemoryAccess(),

@@ -14,7 +14,7 @@ from typing import Any, Self, cast
 
 from bridge.broker import MqttBroker, MqttSettings
 from bridge.broker.hub import Hub
-from bridge.delivery import Delivery, DeliverySettings
+from bridge.delivery import Delivery, DeliverySettings, Replies
 from bridge.model.device import DEFAULT_PROJECT, Device
 from bridge.model.errors import UnknownMessage
 from bridge.model.message import Draft, Message, Status
@@ -76,6 +76,7 @@ class Site:
         self.store: Store
         self.broker: MqttBroker
         self.delivery: Delivery
+        self.replies: Replies
         self.heard: Heard
 
     async def __aenter__(self) -> Self:
@@ -90,10 +91,13 @@ class Site:
     async def _start(self) -> None:
         self.broker = MqttBroker(self._settings, self.store, self.clock)
         self.delivery = Delivery(self.store, self.broker.hub, self._delivery, self.clock)
+        self.replies = Replies(self.store, self.delivery, self._delivery)
+        self.broker.hub.hear(self.replies)
         self.heard = Heard(self.delivery)
         self.broker.listen(self.heard)
         self.store.on_device_change(self.broker.hub.device_changed)
         self.store.on_device_change(self.delivery.device_changed)
+        self.store.on_device_change(self.replies.device_changed)
         self.delivery.start()
         await self.broker.start()
 
@@ -105,6 +109,7 @@ class Site:
     async def stop(self) -> None:
         for client in self._clients:
             client.abort()
+        self.replies.stop()
         self.delivery.stop()
         await self.broker.stop()
         await self.store.close()

@@ -30,6 +30,7 @@ def test_the_whole_story(tmp_path: Path) -> None:
     assert (done.returncode, done.stderr) == (0, "")
     story = done.stdout
     assert story.count("DELIVERED, acknowledged by the device") == 2
+    assert "application <- reply after " in story
     assert story.index("unit = bar") < story.index("unit = psi")
     assert story.index("answered with PENDING") < story.index("pump-2 connects")
     assert list(tmp_path.iterdir()) == []

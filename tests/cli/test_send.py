@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from bridge.cli import api_client, send
+from bridge.cli import api_client
 from tests.cli.api_server import ApiServer
 from tests.cli.conftest import Call
 
@@ -31,8 +31,7 @@ def _token(data_dir: Path) -> None:
 
 
 @pytest.fixture
-def url(api_server: ApiServer, monkeypatch: pytest.MonkeyPatch) -> str:
-    monkeypatch.setattr(send, "POLL", 0.001)
+def url(api_server: ApiServer) -> str:
     return f"--http={api_server.address}"
 
 
@@ -90,17 +89,68 @@ def test_a_full_topic(ok: Ok, api_server: ApiServer, url: str) -> None:
     assert api_server.requests[0].body == {"message": "x", "topic_full_name": "$oc/broadcast/x"}
 
 
-def test_wait_asks_until_the_message_is_final(ok: Ok, api_server: ApiServer, url: str) -> None:
-    api_server.answer(ACCEPTED, RECORD | {"status": "PENDING"}, RECORD | {"status": "PENDING"}, DELIVERED)
-    assert ok("send", "pump-1", "x", "--wait", url) == "m-1 DELIVERED\n"
-    assert [request.method for request in api_server.requests] == ["POST", "GET", "GET", "GET"]
-    assert api_server.requests[-1].path == "/v5/iot/default/devices/pump-1/messages/m-1"
+REPLY = {"topic": "t", "payload": "on\n", "encoding": "none", "latency_ms": 12}
+
+
+def result(status: str, **more: Any) -> dict[str, Any]:
+    return {"message_id": "m-1", "result": {"status": status, "created_time": "20260101T000000Z"}, **more}
+
+
+def test_wait_prints_the_reply(ok: Ok, api_server: ApiServer, url: str) -> None:
+    pairs = [{"prop_key": "k", "prop_value": "1"}, {"prop_key": "k", "prop_value": "2\x1b"}]
+    reply = REPLY | {"encoding": "base64", "content_type": "text/plain", "user_properties": pairs}
+    api_server.answer(result("DELIVERED", reply=reply))
+    assert ok("send", "pump-1", "x", "--wait", url).splitlines() == [
+        "m-1 DELIVERED",
+        "reply after 12 ms: on\\n",
+        "  encoding: base64",
+        "  content type: text/plain",
+        "  k = 1",
+        "  k = 2\\u001b",
+    ]
+    (request,) = api_server.requests
+    assert request.path == "/v5/iot/default/devices/pump-1/messages?wait=reply&timeout=10"
+    assert request.body == {"message": "x"}
+
+
+def test_a_reply_is_a_success_whatever_the_state(ok: Ok, api_server: ApiServer, url: str) -> None:
+    api_server.answer(result("PENDING", reply=REPLY))
+    assert ok("send", "pump-1", "x", "--wait", "--timeout", "3", url) == "m-1 PENDING\nreply after 12 ms: on\\n\n"
+    assert api_server.requests[0].path.endswith("?wait=reply&timeout=3")
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "note"),
+    [("DELIVERED", 0, "no reply within 10 s\n"), ("PENDING", 1, "no reply within 10 s\n"), ("TIMEOUT", 1, "")],
+)
+def test_wait_prints_the_state_when_there_is_no_reply(
+    call: Call, api_server: ApiServer, url: str, status: str, code: int, note: str
+) -> None:
+    api_server.answer(result(status, error_code="IOTDA.014140", error_msg="The device did not reply."), status=504)
+    done = call("send", "pump-1", "x", "--wait", url)
+    assert (done.exit_code, done.stdout, done.stderr) == (code, f"m-1 {status}\n", note)
 
 
 def test_wait_fails_when_the_message_did(call: Call, api_server: ApiServer, url: str) -> None:
-    api_server.answer(ACCEPTED, FAILED)
-    result = call("send", "pump-1", "x", "--wait", url)
-    assert (result.exit_code, result.stdout) == (1, "m-1 FAILED: not online (IOTDA.014016)\n")
+    info = {"error_code": "IOTDA.014016", "error_msg": "not online"}
+    api_server.answer(result("FAILED", error_code="x", error_msg="x", error_info=info), status=504)
+    done = call("send", "pump-1", "x", "--wait", url)
+    assert (done.exit_code, done.stdout) == (1, "m-1 FAILED: not online (IOTDA.014016)\n")
+    assert done.stderr == ""
+
+
+@pytest.mark.parametrize(
+    ("status", "answer", "text"),
+    [
+        (504, "<html>", "unexpected answer, not a JSON object: is this device-bridge?"),
+        (504, {"error_code": "x", "error_msg": "A proxy is tired."}, "A proxy is tired. (x)"),
+        (429, {"error_code": "IOTDA.014141", "error_msg": "As many."}, "As many. (IOTDA.014141)"),
+    ],
+)
+def test_wait_is_refused(call: Call, api_server: ApiServer, url: str, status: int, answer: Any, text: str) -> None:
+    api_server.answer(answer, status=status)
+    done = call("send", "pump-1", "x", "--wait", url)
+    assert (done.exit_code, done.stderr) == (1, f"Error: {text}\n")
 
 
 @pytest.mark.parametrize(
@@ -113,6 +163,7 @@ def test_wait_fails_when_the_message_did(call: Call, api_server: ApiServer, url:
         (("x", "--property", "=value"), "'=value' is not NAME=VALUE"),
         (("x", "--ttl", "soon"), "soon"),
         (("x", "--encoding", "rot13"), "rot13"),
+        (("x", "--wait", "--timeout", "0"), "0 is not in the range"),
     ],
 )
 def test_what_is_not_well_formed_is_a_usage_error(call: Call, args: tuple[str, ...], problem: str) -> None:

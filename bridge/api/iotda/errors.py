@@ -1,7 +1,7 @@
 """The error table of the dialect: what went wrong → status, code and text.
 
 The vendor's codes where it has one. Ours: 000404, 000405, 000408, 000429, 000431, 000503, 010102, 010103, 014018,
-014113 to 014116, 014130, 014131.
+014113 to 014116, 014130, 014131, 014140, 014141.
 """
 
 import asyncio
@@ -28,6 +28,7 @@ BAD_PERIOD = "IOTDA.000010"
 BAD_LIMIT = "IOTDA.000017"
 BAD_MARKER = "IOTDA.000018"
 BAD_TOPIC = "IOTDA.014150"
+NO_REPLY = "IOTDA.014140"
 
 
 class Refusal(Exception):
@@ -65,6 +66,11 @@ _TABLE: Mapping[type[BaseException], tuple[int, str, str]] = {  # {} stands for 
         403,
         "IOTDA.014018",
         "The device has as many pending messages as are allowed; nothing was stored.",
+    ),
+    errors.TooManyWaiting: (
+        429,
+        "IOTDA.014141",
+        "As many calls as are allowed wait for the reply of a device; nothing was stored.",
     ),
     errors.StoreUnavailable: (
         503,
@@ -110,7 +116,7 @@ def _headers(error: BaseException) -> Mapping[str, str] | None:
             return {"Retry-After": "2"}
         case faults.WrongMethod():
             return {"Allow": error.allow}
-        case errors.StoreUnavailable():
+        case errors.StoreUnavailable() | errors.TooManyWaiting():
             return {"Retry-After": "1"}
         case asyncio.CancelledError():
             return {"Connection": "close"}

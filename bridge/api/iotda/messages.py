@@ -7,16 +7,20 @@ from starlette.routing import BaseRoute, Route
 
 from bridge.api.access import AccessCheck
 from bridge.api.answer import Json
-from bridge.api.base import Messages
+from bridge.api.base import Messages, Replies
 from bridge.api.body import check_media_type, read_json
+from bridge.api.connection import leaving
 from bridge.api.direct import Direct, Reply
 from bridge.api.iotda.errors import answer_error
 from bridge.api.iotda.parse import parse_message
 from bridge.api.iotda.query import bad_marker, check_device, check_message_id, parse_page
 from bridge.api.iotda.render import render_created, render_message, render_messages
+from bridge.api.iotda.replies import Wait, check_response_topic, parse_wait, render_no_reply, render_reply
+from bridge.api.preferences import preferences
 from bridge.api.resource import Call, Resource
 from bridge.model.errors import BridgeError, UnknownMessage
 from bridge.model.message import Message
+from bridge.model.reply import Exchange
 
 PATH = "/v5/iot/{project_id}/devices/{device_id}/messages"
 PLAIN = rb"/v5/iot/(?P<project_id>[A-Za-z0-9_-]{1,64})/devices/(?P<device_id>[A-Za-z0-9_-]{1,128})/messages"
@@ -29,8 +33,11 @@ READ = "messages:read"
 class DeviceMessages:
     """Every handler checks credentials, then names in the path, then what else it was given, then asks the core."""
 
-    def __init__(self, messages: Messages, check: AccessCheck, *, max_body: int, max_ttl: int) -> None:
+    def __init__(
+        self, messages: Messages, replies: Replies, check: AccessCheck, *, max_body: int, max_ttl: int
+    ) -> None:
         self._messages = messages
+        self._replies = replies
         self._check = check
         self._max_body = max_body
         self._max_ttl = max_ttl
@@ -50,8 +57,14 @@ class DeviceMessages:
 
     async def create(self, call: Call) -> Response:
         project, device_id = self._device(call, SEND)
+        wait = self._wait(call)
         draft = parse_message(await read_json(call, self._max_body), device_id, self._max_ttl)
-        return _created(await self._messages.submit(project, device_id, draft))
+        if wait is None:
+            return _created(await self._messages.submit(project, device_id, draft))
+        check_response_topic(draft)
+        waiting = self._replies.ask(project, device_id, draft, wait.seconds)
+        with leaving(call, waiting.leave):
+            return _exchanged(await waiting.exchange(), wait)
 
     def begin(self, call: Call, body: bytes, reply: Reply) -> None:
         """`create` for a body that is there and not too long, without a task."""
@@ -80,6 +93,12 @@ class DeviceMessages:
         await self._messages.cancel(project, device_id, _message_id(call))
         return Response(status_code=204)
 
+    def _wait(self, call: Call) -> Wait | None:
+        query = call.scope["query_string"]
+        if not query and b"prefer" not in call.fields:
+            return None
+        return parse_wait(query, preferences(call.scope["headers"]), self._replies.longest)
+
     def _device(self, call: Call, scope: str) -> tuple[str, str]:
         """(project, device id) of the path, after the access check."""
         names = call.path_params
@@ -100,6 +119,16 @@ def _created(message: Message | BridgeError) -> Response:
     if isinstance(message, BridgeError):
         raise message
     return _json(render_created(message), 201)
+
+
+def _exchanged(exchange: Exchange, wait: Wait) -> Response:
+    if exchange.reply is None:
+        response = _json(render_no_reply(exchange.message), 504)
+    else:
+        response = _json(render_reply(exchange.message, exchange.reply))
+    if wait.preferred:
+        response.headers["Preference-Applied"] = f"wait={wait.seconds}"
+    return response
 
 
 def _json(body: bytes, status: int = 200) -> Response:

@@ -61,9 +61,12 @@ class DeviceMessages(msgspec.Struct):
 
 def render_created(message: Message) -> bytes:
     """The answer to CreateMessage."""
+    return _encode(Created(message.draft.message_id, result_of(message)))
+
+
+def result_of(message: Message) -> Result:
     outcome = message.outcome
-    result = Result(message.status, compact(message.created_at), compact(outcome.finished_at) if outcome else None)
-    return _encode(Created(message.draft.message_id, result))
+    return Result(message.status, compact(message.created_at), compact(outcome.finished_at) if outcome else None)
 
 
 def render_message(message: Message) -> bytes:
@@ -93,7 +96,7 @@ def device_message(message: Message) -> DeviceMessage:
     if outcome is not None:
         rendered.finished_time = compact(outcome.finished_at)
         rendered.acknowledged_by = outcome.acknowledged_by
-        rendered.error_info = _error_info(outcome)
+        rendered.error_info = error_info_of(outcome)
     return rendered
 
 
@@ -104,7 +107,7 @@ def _properties(draft: Draft) -> Properties | None:
     return Properties(draft.correlation_data, draft.response_topic, pairs)
 
 
-def _error_info(outcome: Outcome) -> ErrorInfo | None:
+def error_info_of(outcome: Outcome) -> ErrorInfo | None:
     if outcome.failure is None:
         return None
     return ErrorInfo(FAILURES[outcome.failure], outcome.detail or outcome.failure.value)
