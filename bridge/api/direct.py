@@ -33,17 +33,19 @@ Handler: TypeAlias = Callable[[Call, bytes, Reply], None]
 class Direct:
     """One path, one method. `pattern` matches the whole target of a request; its groups are the path parameters.
 
-    Only for who shows a valid token: to check a signature, and to refuse wrong credentials, may have to wait.
+    Only for who shows a valid token: to check a signature, and to refuse wrong credentials, may have to wait. And only
+    without the header field `without`, in lower case, which asks for more than the handler does.
     """
 
-    def __init__(self, method: bytes, pattern: bytes, resource: Resource, handler: Handler) -> None:
+    def __init__(self, method: bytes, pattern: bytes, resource: Resource, handler: Handler, *, without: bytes) -> None:
         self.method = method
+        self._without = without
         self.match = re.compile(pattern).fullmatch
         self._resource = resource
         self._handler = handler
 
     def open(self, match: re.Match[bytes], fields: Fields) -> Call | None:
-        """The request. None: it takes longer to find out who sent it, which is left to the long way."""
+        """The request. None: it takes longer to find out who sent it or what it asks, which is left to the long way."""
         scope: dict[str, Any] = {
             "type": "http",
             "method": self.method.decode(),
@@ -53,6 +55,8 @@ class Direct:
             "path_params": {name: value.decode() for name, value in match.groupdict().items()},
         }
         call = Call(scope, _nothing_to_receive)
+        if self._without in call.fields:
+            return None
         try:
             return call if self._resource.knows(call) else None
         except StoreUnavailable:

@@ -15,6 +15,8 @@ BridgeError
 ├── DuplicateToken         the project already has an access token of that name
 ├── UnknownAccessKey       no access key of that name
 ├── DuplicateAccessKey     the project already has an access key of that name
+├── KeyReused              an idempotency key came with another request before
+├── RepeatedTooLate        what the repeated request had made is gone
 ├── QueueFull              the device has as many PENDING messages as the configuration allows
 ├── BadSettings            the configuration asks for something that cannot work
 └── StoreUnavailable       the disk or the database refuses; nothing was accepted
@@ -78,6 +80,14 @@ class UnknownAccessKey(BridgeError):
 
 
 class DuplicateAccessKey(BridgeError):
+    pass
+
+
+class KeyReused(BridgeError):
+    pass
+
+
+class RepeatedTooLate(BridgeError):
     pass
 
 

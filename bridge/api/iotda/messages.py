@@ -1,5 +1,6 @@
 """Device messages: CreateMessage, ListDeviceMessages, ShowDeviceMessage, DeleteDeviceMessage."""
 
+from dataclasses import replace
 from functools import partial
 
 from starlette.responses import Response
@@ -10,11 +11,14 @@ from bridge.api.base import Messages
 from bridge.api.body import check_media_type, read_json
 from bridge.api.direct import Direct, Reply
 from bridge.api.iotda.errors import answer_error
+from bridge.api.iotda.idempotency import FIELD, parse_once
 from bridge.api.iotda.parse import parse_message
-from bridge.api.iotda.query import bad_marker, check_device, check_message_id, parse_page
+from bridge.api.iotda.query import Page, bad_marker, check_device, check_message_id, parse_page
 from bridge.api.iotda.render import render_created, render_message, render_messages
 from bridge.api.resource import Call, Resource
+from bridge.model.clock import Clock
 from bridge.model.errors import BridgeError, UnknownMessage
+from bridge.model.inquiry import Inquiry
 from bridge.model.message import Message
 
 PATH = "/v5/iot/{project_id}/devices/{device_id}/messages"
@@ -28,16 +32,17 @@ READ = "messages:read"
 class DeviceMessages:
     """Every handler checks credentials, then names in the path, then what else it was given, then asks the core."""
 
-    def __init__(self, messages: Messages, check: AccessCheck, *, max_body: int, max_ttl: int) -> None:
+    def __init__(self, messages: Messages, check: AccessCheck, *, max_body: int, max_ttl: int, clock: Clock) -> None:
         self._messages = messages
         self._check = check
         self._max_body = max_body
         self._max_ttl = max_ttl
+        self._clock = clock
         self._all = Resource(answer_error, {"POST": self.create, "GET": self.index}, check)
 
     def direct(self) -> Direct:
         """The way for what every message begins with."""
-        return Direct(b"POST", PLAIN, self._all, self.begin)
+        return Direct(b"POST", PLAIN, self._all, self.begin, without=FIELD)
 
     def routes(self) -> list[BaseRoute]:
         return [
@@ -49,26 +54,42 @@ class DeviceMessages:
 
     async def create(self, call: Call) -> Response:
         project, device_id = self._device(call, SEND)
-        draft = parse_message(await read_json(call, self._max_body), device_id, self._max_ttl)
-        return _created(await self._messages.submit(project, device_id, draft))
+        body = await read_json(call, self._max_body)
+        draft = partial(parse_message, body, device_id, self._max_ttl, self._clock)
+        once = parse_once(call, body)
+        if once is None:
+            return _created(await self._messages.submit(project, device_id, draft()))
+        return _created(await self._messages.submit_once(project, device_id, once, draft))
 
     def begin(self, call: Call, body: bytes, reply: Reply) -> None:
         """`create` for a body that is there and not too long, without a task."""
         project, device_id = self._device(call, SEND)
         check_media_type(call)
-        draft = parse_message(body, device_id, self._max_ttl)
+        draft = parse_message(body, device_id, self._max_ttl, self._clock)
         self._messages.begin(project, device_id, draft, partial(reply, _created))
 
     async def index(self, call: Call) -> Response:
         project, device_id = self._device(call, READ)
         page = parse_page(call.scope["query_string"])
         try:
-            found = self._messages.messages(
-                project, device_id, limit=page.limit, marker=page.marker, status=page.status
-            )
+            if page.period != (None, None):
+                found = await self._of_period(project, device_id, page)
+            else:
+                found = self._messages.messages(
+                    project, device_id, limit=page.limit, marker=page.marker, status=page.status
+                )
         except UnknownMessage:
             raise bad_marker() from None
         return _json(render_messages(device_id, found))
+
+    async def _of_period(self, project: str, device_id: str, page: Page) -> list[Message]:
+        """At least one, if there is one: a marker cannot go on from an empty page."""
+        before = None if page.marker is None else self._messages.message(project, device_id, page.marker).seq
+        asked = Inquiry(page.limit, device_id, page.status, *page.period, before)
+        found = await self._messages.find(project, asked)
+        while found.rest is not None and not found.messages:
+            found = await self._messages.find(project, replace(asked, before=found.rest))
+        return [message for _, message in found.messages]
 
     async def show(self, call: Call) -> Response:
         project, device_id = self._device(call, READ)
