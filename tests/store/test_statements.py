@@ -49,7 +49,7 @@ def test_statements_are_found() -> None:
         ("NEXT_SCHEDULED", "message_scheduled (send_at>?)"),
         ("TO_RELEASE", "message_scheduled (send_at<?)"),
         ("RELEASE", "message_scheduled (send_at<?)"),
-        ("SEARCH_DEVICE", "message_by_block (<expr>=? AND device=?)"),
+        ("SEARCH_DEVICE", "message_by_block (<expr>=? AND device=?"),
         ("SEARCH_PROJECT", "message USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)"),
         ("SEARCH_PROJECT", "device USING INTEGER PRIMARY KEY (rowid=?)"),
         ("BOUNDS", "message USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)"),
