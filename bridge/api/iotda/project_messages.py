@@ -1,5 +1,6 @@
 """The messages of all devices of a project: a list in pages, and an export as one stream. Both are ours."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
 
@@ -57,6 +58,9 @@ class ProjectMessages:
         """The next page is read when the connection has taken this one."""
         yield render_lines(page)
         while page.rest is not None:
+            await asyncio.sleep(
+                0
+            )  # what was written goes out with the turn, and only then may make the next write wait
             page = await self._messages.find(project, replace(inquiry, before=page.rest))
             yield render_lines(page)
 
