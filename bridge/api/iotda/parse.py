@@ -154,7 +154,7 @@ def _send_at(text: str, ttl: int, now: int) -> int:
         raise bad_parameter("send_at", FORMS, BAD_TIME) from None
     if not ttl:
         raise bad_parameter("send_at", "not together with ttl 0, which does not wait")
-    if not now <= moment.last <= now + MAX_AHEAD + 999:
+    if moment.last < now or moment.first > now + MAX_AHEAD:
         raise bad_parameter("send_at", "not in the past, and at most 7 days ahead")
     return moment.first
 
