@@ -34,10 +34,12 @@ def _pairs(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) 
 @click.option("--correlation-data", metavar="TEXT", help="MQTT 5 Correlation Data.")
 @click.option("--response-topic", metavar="TOPIC", help="MQTT 5 Response Topic.")
 @click.option("--ttl", type=int, metavar="MINUTES", help="Give up after this time; 0: only if the device is connected.")
+@click.option("--at", "send_at", metavar="TIME", help="Not before: 2026-11-22T09:00:00Z, at most 7 days ahead.")
 @click.option("--name", help="Name of the message.")
 @click.option("--encoding", type=click.Choice(["none", "base64"]), help="base64: MESSAGE is the payload in Base64.")
 @click.option("--payload-format", type=click.Choice(["standard", "raw"]), help="raw: the payload without envelope.")
 @click.option("--message-id", metavar="ID", help="Id of the message.  [default: a new one]")
+@click.option("--idempotency-key", metavar="KEY", help="Try again with the same key: it is sent once, for 24 hours.")
 @click.option("--json", "is_json", is_flag=True, help="MESSAGE is JSON: an object, or a string in quotes.")
 @click.option("--wait", is_flag=True, help="Wait for the outcome; exit code 0 only when it is DELIVERED.")
 @options.reaches_api
@@ -47,6 +49,7 @@ def send(
     message: str,
     is_json: bool,
     wait: bool,
+    idempotency_key: str | None,
     http: str | None,
     token: str | None,
     data_dir: Path,
@@ -59,7 +62,7 @@ def send(
     """
     text = _json_text(sys.stdin.read() if message == "-" else message, is_json)
     client = api_client.opened(http, token, data_dir, project)
-    accepted = client.send(device_id, text, _body(fields))
+    accepted = client.send(device_id, text, _body(fields), idempotency_key)
     if wait:
         _report_outcome(client, device_id, accepted["message_id"])
     else:

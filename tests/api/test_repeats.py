@@ -3,7 +3,7 @@
 import pytest
 
 from tests.api.client import MESSAGES, Client
-from tests.api.memory import NOW, MemoryMessages
+from tests.api.memory import MemoryMessages
 from tests.store.clock import HandClock
 
 HELLO = '{"message":"hello"}'
@@ -53,23 +53,4 @@ async def test_two_keys(client: Client, messages: MemoryMessages) -> None:
 
 async def test_credentials_come_first(client: Client) -> None:
     assert (await client.post(HELLO, Idempotency_Key="", who="reader")).status == 403
-    assert (await client.post(HELLO, Idempotency_Key="", who=None)).status == 401
-
-
-async def test_a_period_of_a_device(client: Client, messages: MemoryMessages) -> None:
-    for number in range(5):
-        await client.post(f'{{"message":"x","message_id":"m-{number}"}}')
-        messages.stored[f"m-{number}"].created_at = clock_of(number)
-
-    async def ids(query: str) -> list[str]:
-        return [each["message_id"] for each in (await client.get(MESSAGES + query)).json()["messages"]]
-
-    assert await ids("?end_time=20260420T090236Z") == ["m-1", "m-0"]
-    assert await ids("?start_time=20260420T090238Z&limit=1") == ["m-4"]
-    assert await ids("?start_time=20260420T090238Z&marker=m-4") == ["m-3"]
-    assert await ids("?start_time=20260420T090240Z") == []
-    assert (await client.get(MESSAGES + "?start_time=20260420T090240Z&marker=nobody")).code == "IOTDA.000018"
-
-
-def clock_of(number: int) -> int:
-    return NOW + 1000 * number
+    assert (await client.request("POST", MESSAGES, HELLO, Idempotency_Key="", who=None)).status == 401

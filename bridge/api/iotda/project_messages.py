@@ -58,9 +58,7 @@ class ProjectMessages:
         """The next page is read when the connection has taken this one."""
         yield render_lines(page)
         while page.rest is not None:
-            await asyncio.sleep(
-                0
-            )  # what was written goes out with the turn, and only then may make the next write wait
+            await asyncio.sleep(0)  # what was written goes out with the turn; then the next write waits if it has to
             page = await self._messages.find(project, replace(inquiry, before=page.rest))
             yield render_lines(page)
 

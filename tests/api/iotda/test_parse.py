@@ -373,7 +373,7 @@ WEEK = 7 * 86_400_000
         ("2026-04-20T09:02:35.123Z", NOW),
         ("20260420T090235Z", NOW - 123),  # a time without fraction stands for its whole second
         ("2026-04-27T09:02:35.123Z", NOW + WEEK),
-        ("20260427T090236Z", NOW + WEEK + 877),
+        ("20260427T090235Z", NOW + WEEK - 123),
         (None, None),
     ],
 )
@@ -387,7 +387,8 @@ def test_send_at(text: str | None, send_at: int | None) -> None:
     [
         ({"send_at": "2026-04-20T09:02:35.122Z"}, "IOTDA.000006"),
         ({"send_at": "20260420T090234Z"}, "IOTDA.000006"),
-        ({"send_at": "20260427T090237Z"}, "IOTDA.000006"),
+        ({"send_at": "20260427T090236Z"}, "IOTDA.000006"),
+        ({"send_at": "2026-04-27T09:02:35.124Z"}, "IOTDA.000006"),
         ({"send_at": "99991231T235959Z"}, "IOTDA.000006"),
         ({"send_at": "20260420T090236Z", "ttl": 0}, "IOTDA.000006"),
         ({"send_at": 1_776_675_756}, "IOTDA.000006"),
