@@ -1,6 +1,7 @@
 """`device-bridge send`: leave a message for a device, through the HTTP API."""
 
 import json
+import re
 import sys
 import time
 from pathlib import Path
@@ -11,6 +12,7 @@ import click
 from bridge.cli import api_client, options
 from bridge.cli.api_client import ApiClient
 
+_KEY = re.compile(r"[!-~]{1,255}")
 POLL = 0.2
 """Seconds between two looks at a message that is still PENDING."""
 
@@ -39,7 +41,12 @@ def _pairs(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) 
 @click.option("--encoding", type=click.Choice(["none", "base64"]), help="base64: MESSAGE is the payload in Base64.")
 @click.option("--payload-format", type=click.Choice(["standard", "raw"]), help="raw: the payload without envelope.")
 @click.option("--message-id", metavar="ID", help="Id of the message.  [default: a new one]")
-@click.option("--idempotency-key", metavar="KEY", help="Try again with the same key: it is sent once, for 24 hours.")
+@click.option(
+    "--idempotency-key",
+    metavar="KEY",
+    callback=options.matching(_KEY, "1 to 255 visible ASCII characters"),
+    help="Try again with the same key: it is sent once, for 24 hours.",
+)
 @click.option("--json", "is_json", is_flag=True, help="MESSAGE is JSON: an object, or a string in quotes.")
 @click.option("--wait", is_flag=True, help="Wait for the outcome; exit code 0 only when it is DELIVERED.")
 @options.reaches_api
