@@ -6,13 +6,14 @@ from typing import Any
 from starlette.routing import Router
 
 from bridge.api.access import AccessCheck
-from bridge.api.base import Access, Devices, Messages
+from bridge.api.base import Access, Devices, Messages, Rules
 from bridge.api.direct import Direct
 from bridge.api.health import health_routes
 from bridge.api.iotda.devices import DeviceManagement
 from bridge.api.iotda.errors import answer_error
 from bridge.api.iotda.messages import DeviceMessages
 from bridge.api.iotda.project_messages import ProjectMessages
+from bridge.api.iotda.rules import RoutingRules
 from bridge.api.resource import NoResource
 from bridge.api.settings import HttpSettings
 from bridge.model.clock import Clock, system_clock
@@ -31,6 +32,7 @@ def create_app(
     *,
     messages: Messages,
     devices: Devices,
+    rules: Rules,
     access: Access,
     ready: Callable[[], bool],
     settings: HttpSettings,
@@ -47,12 +49,14 @@ def create_app(
     device_messages = DeviceMessages(messages, check, max_body=settings.max_body, max_ttl=max_ttl, clock=clock)
     project_messages = ProjectMessages(messages, check)
     device_management = DeviceManagement(devices, check, max_body=settings.max_body)
+    routing_rules = RoutingRules(rules, check, max_body=settings.max_body)
     return Api(
         device_messages.direct(),
         [
             *device_messages.routes(),
             *project_messages.routes(),
             *device_management.routes(),
+            *routing_rules.routes(),
             *health_routes(ready, answer_error),
         ],
         redirect_slashes=False,  # a path with one slash more is another path, and a POST must not be redirected

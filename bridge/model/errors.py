@@ -17,6 +17,10 @@ BridgeError
 ├── DuplicateAccessKey     the project already has an access key of that name
 ├── KeyReused              an idempotency key came with another request before
 ├── RepeatedTooLate        what the repeated request had made is gone
+├── UnknownRule            the project has no rule with that id
+├── UnknownAction          the project has no action with that id
+├── TooManyRules           the project has as many rules as one may have
+├── TooManyActions         the rule has as many actions as one may have
 ├── QueueFull              the device has as many PENDING messages as the configuration allows
 ├── BadSettings            the configuration asks for something that cannot work
 └── StoreUnavailable       the disk or the database refuses; nothing was accepted
@@ -88,6 +92,22 @@ class KeyReused(BridgeError):
 
 
 class RepeatedTooLate(BridgeError):
+    pass
+
+
+class UnknownRule(BridgeError):
+    pass
+
+
+class UnknownAction(BridgeError):
+    pass
+
+
+class TooManyRules(BridgeError):
+    pass
+
+
+class TooManyActions(BridgeError):
     pass
 
 

@@ -1,7 +1,7 @@
 """The error table of the dialect: what went wrong → status, code and text.
 
-The vendor's codes where it has one. Ours: 000404, 000405, 000408, 000409, 000422, 000429, 000431, 000503, 014018,
-014113 to 014116, 014130, 014131.
+The vendor's codes where it has one. Ours: 000404, 000405, 000408, 000409, 000422, 000429, 000431, 000503, 010102,
+010103, 014018, 014113 to 014116, 014130, 014131.
 """
 
 import asyncio
@@ -70,6 +70,10 @@ _TABLE: Mapping[type[BaseException], tuple[int, str, str]] = {  # {} stands for 
         "IOTDA.000409",
         "The request with this Idempotency-Key was carried out, but its message was deleted since.",
     ),
+    errors.UnknownRule: (404, "IOTDA.010002", "The rule does not exist."),
+    errors.TooManyRules: (403, "IOTDA.010003", "The number of rules has reached the upper limit: {}."),
+    errors.UnknownAction: (404, "IOTDA.010102", "The rule action does not exist."),
+    errors.TooManyActions: (403, "IOTDA.010103", "The number of rule actions has reached the upper limit: {}."),
     errors.QueueFull: (
         403,
         "IOTDA.014018",
