@@ -12,6 +12,7 @@ from bridge.api.health import health_routes
 from bridge.api.iotda.devices import DeviceManagement
 from bridge.api.iotda.errors import answer_error
 from bridge.api.iotda.messages import DeviceMessages
+from bridge.api.iotda.project_messages import ProjectMessages
 from bridge.api.iotda.rules import RoutingRules
 from bridge.api.resource import NoResource
 from bridge.api.settings import HttpSettings
@@ -47,13 +48,15 @@ def create_app(
     """
     failures = FailedLogins(settings.max_failed_logins, clock)
     check = AccessCheck(access, failures, clock, max_body=settings.max_body)
-    device_messages = DeviceMessages(messages, replies, check, max_body=settings.max_body, max_ttl=max_ttl)
+    device_messages = DeviceMessages(messages, replies, check, max_body=settings.max_body, max_ttl=max_ttl, clock=clock)
+    project_messages = ProjectMessages(messages, check)
     device_management = DeviceManagement(devices, check, max_body=settings.max_body)
     routing_rules = RoutingRules(rules, check, max_body=settings.max_body)
     return Api(
         device_messages.direct(),
         [
             *device_messages.routes(),
+            *project_messages.routes(),
             *device_management.routes(),
             *routing_rules.routes(),
             *health_routes(ready, answer_error),

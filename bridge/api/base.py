@@ -7,7 +7,9 @@ from bridge.model.access_key import AccessKey
 from bridge.model.device import Slot
 from bridge.model.errors import BridgeError
 from bridge.model.event import ChannelInfo, Polled
+from bridge.model.inquiry import Inquiry, Page
 from bridge.model.message import Draft, Message, Status
+from bridge.model.once import Once
 from bridge.model.principal import Principal
 from bridge.model.record import Amendment, Enrolment, Found, Record, Search
 from bridge.model.reply import Exchange
@@ -33,6 +35,12 @@ class Messages(Protocol):
         Errors: UnknownDevice, DuplicateMessage, QueueFull, StoreUnavailable.
         """
 
+    async def submit_once(self, project: str, device_id: str, once: Once, draft: Callable[[], Draft]) -> Message:
+        """`submit`, unless the request was carried out before: then its message, as it is now.
+
+        Errors: KeyReused, RepeatedTooLate, those of `submit` and `draft`, which a repeated request is not asked for.
+        """
+
     def begin(self, project: str, device_id: str, draft: Draft, done: Callable[[Message | BridgeError], None]) -> None:
         """`submit` without a task: `done` is called once, later, with what `submit` returns or raises.
 
@@ -49,6 +57,10 @@ class Messages(Protocol):
 
         Errors: UnknownDevice; UnknownMessage when the device has no message `marker`.
         """
+
+    async def find(self, project: str, inquiry: Inquiry) -> Page:
+        """Messages of the project, newest first, as many as could be found in a bounded time; each call goes on from
+        the `rest` of the one before. Errors: UnknownDevice, StoreUnavailable."""
 
     async def cancel(self, project: str, device_id: str, message_id: str) -> None:
         """Forget a message; a PENDING one is never delivered afterwards.

@@ -7,7 +7,7 @@ checks, the errors and the answer are the same.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from functools import lru_cache
 from typing import Any, Protocol, TypeAlias
 
@@ -36,11 +36,14 @@ class Direct:
     """One path, one method. `pattern` matches the whole target of a request; its groups are the path parameters.
 
     Only for who shows a valid token: to check a signature, and to refuse wrong credentials, may have to wait. And only
-    without preferences (RFC 7240): one of them is to wait.
+    without any of the header fields `without`, in lower case, which ask for more than the handler does.
     """
 
-    def __init__(self, method: bytes, pattern: bytes, resource: Resource, handler: Handler) -> None:
+    def __init__(
+        self, method: bytes, pattern: bytes, resource: Resource, handler: Handler, *, without: Set[bytes]
+    ) -> None:
         self.method = method
+        self._without = without
         self._pattern = re.compile(pattern)
         self.match = self._pattern.fullmatch
         self._names = tuple(self._pattern.groupindex)
@@ -48,7 +51,7 @@ class Direct:
         self._handler = handler
 
     def open(self, match: re.Match[bytes], fields: Fields) -> Call | None:
-        """The request. None: it is left to the long way, because it takes longer, if only to find out who sent it."""
+        """The request. None: it takes longer to find out who sent it or what it asks, which is left to the long way."""
         scope: dict[str, Any] = {
             "type": "http",
             "method": self.method.decode(),
@@ -58,8 +61,10 @@ class Direct:
             "path_params": dict(zip(self._names, map(bytes.decode, match.groups()), strict=True)),
         }
         call = Call(scope, _nothing_to_receive)
+        if not self._without.isdisjoint(call.fields):
+            return None
         try:
-            return call if b"prefer" not in call.fields and self._resource.knows(call) else None
+            return call if self._resource.knows(call) else None
         except StoreUnavailable:
             return None
 

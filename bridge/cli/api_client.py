@@ -4,13 +4,15 @@ import contextlib
 import http.client
 import json
 import urllib.parse
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from bridge.cli.errors import Failed
 from bridge.data_dir import ADDRESSES, ADMIN_TOKEN
 from bridge.values import split_address
 
+Query: TypeAlias = Mapping[str, str | None]
 TIMEOUT = 90.0
 """Seconds; longer than a POST may wait for an acknowledgement."""
 
@@ -26,16 +28,20 @@ class ApiClient:
         self._url = f"{parts.scheme}://{parts.netloc}"
         self._netloc = parts.netloc
         self._secure = parts.scheme == "https"
-        self._prefix = f"{parts.path.rstrip('/')}/v5/iot/{project}/devices"
+        self._prefix = f"{parts.path.rstrip('/')}/v5/iot/{project}"
         self._token = token
 
-    def send(self, device_id: str, message: str, fields: dict[str, Any]) -> dict[str, Any]:
+    def send(
+        self, device_id: str, message: str, fields: dict[str, Any], idempotency_key: str | None = None
+    ) -> dict[str, Any]:
         """`message` is JSON text and goes out as it is: parsing it would change numbers."""
-        return _parsed(self._call("POST", f"/{device_id}/messages", _body(message, fields)))
+        return _parsed(
+            self._call("POST", f"/devices/{device_id}/messages", _body(message, fields), _head(idempotency_key))
+        )
 
     def ask(self, device_id: str, message: str, fields: dict[str, Any], timeout: int) -> dict[str, Any]:
         """`send`, and wait up to `timeout` seconds for the reply: without one the answer has no `reply`."""
-        path = f"/{device_id}/messages?wait=reply&timeout={timeout}"
+        path = f"/devices/{device_id}/messages?wait=reply&timeout={timeout}"
         status, text = self._exchange("POST", path, _body(message, fields), patience=timeout + TIMEOUT)
         if status == http.client.GATEWAY_TIMEOUT and "result" in (answer := _parsed(text)):
             return answer
@@ -46,25 +52,40 @@ class ApiClient:
 
     def message_text(self, device_id: str, message_id: str) -> str:
         """The record as the daemon writes it."""
-        return self._call("GET", f"/{device_id}/messages/{message_id}")
+        return self._call("GET", f"/devices/{device_id}/messages/{message_id}")
 
-    def messages(self, device_id: str, **query: str | int | None) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = _parsed(self.messages_text(device_id, **query))["messages"]
+    def messages(self, device_id: str | None, limit: int, query: Query) -> list[dict[str, Any]]:
+        """Of one device, or of all: then from as many pages as it takes."""
+        found: list[dict[str, Any]] = []
+        cursor = None
+        while len(found) < limit:
+            page = _parsed(self.messages_text(device_id, limit - len(found), {**query, "cursor": cursor}))
+            found += page["messages"]
+            cursor = page.get("cursor")
+            if cursor is None:
+                break
         return found
 
-    def messages_text(self, device_id: str, **query: str | int | None) -> str:
-        """The list as the daemon writes it."""
-        given = {name: value for name, value in query.items() if value is not None}
-        return self._call("GET", f"/{device_id}/messages?{urllib.parse.urlencode(given)}")
+    def messages_text(self, device_id: str | None, limit: int, query: Query) -> str:
+        """The list, or its first page, as the daemon writes it. `query`: status, from, to, cursor."""
+        names = {} if device_id is None else {"from": "start_time", "to": "end_time"}
+        given = {names.get(name, name): value for name, value in query.items() if value is not None}
+        place = "" if device_id is None else f"/devices/{device_id}"
+        return self._call("GET", f"{place}/messages?{urllib.parse.urlencode({**given, 'limit': limit})}")
 
-    def _call(self, method: str, path: str, body: bytes | None = None) -> str:
-        return _accepted(*self._exchange(method, path, body))
+    def _call(self, method: str, path: str, body: bytes | None = None, head: Mapping[str, str] | None = None) -> str:
+        return _accepted(*self._exchange(method, path, body, head))
 
     def _exchange(
-        self, method: str, path: str, body: bytes | None = None, patience: float | None = None
+        self,
+        method: str,
+        path: str,
+        body: bytes | None = None,
+        head: Mapping[str, str] | None = None,
+        patience: float | None = None,
     ) -> tuple[int, bytes]:
         patience = TIMEOUT if patience is None else patience
-        headers = {"X-Auth-Token": self._token, "Content-Type": "application/json"}
+        headers = {"X-Auth-Token": self._token, "Content-Type": "application/json", **(head or {})}
         connect = http.client.HTTPSConnection if self._secure else http.client.HTTPConnection
         try:
             with contextlib.closing(connect(self._netloc, timeout=patience)) as connection:
@@ -80,6 +101,10 @@ class ApiClient:
 def _body(message: str, fields: dict[str, Any]) -> bytes:
     rest = json.dumps(fields)[1:]
     return f'{{"message": {message}{", " if fields else ""}{rest}'.encode()
+
+
+def _head(idempotency_key: str | None) -> dict[str, str]:
+    return {} if idempotency_key is None else {"Idempotency-Key": idempotency_key}
 
 
 def _accepted(status: int, text: bytes) -> str:

@@ -14,19 +14,23 @@ PREVIEW = 40
 
 @click.group()
 def messages() -> None:
-    """List and show the messages of a device."""
+    """List and show messages."""
 
 
 @messages.command("list")
-@options.device_id
+@options.device_id_or_all
 @click.option("--status", type=click.Choice(["PENDING", "DELIVERED", "FAILED", "TIMEOUT"]), help="Only in this state.")
+@click.option("--from", "from_", metavar="TIME", help="Accepted then or later: 2026-11-22T09:00:00Z.")
+@click.option("--to", metavar="TIME", help="Accepted then or earlier.")
 @click.option("--limit", type=click.IntRange(1, 1000), default=50, show_default=True, help="At most so many.")
 @options.as_json
 @options.reaches_api
 def list_(
     *,
-    device_id: str,
+    device_id: str | None,
     status: str | None,
+    from_: str | None,
+    to: str | None,
     limit: int,
     as_json: bool,
     http: str | None,
@@ -34,14 +38,18 @@ def list_(
     data_dir: Path,
     project: str,
 ) -> None:
-    """List the messages of device ID, newest first; with --json, as the daemon writes them."""
+    """List the messages of device ID, or of all devices, newest first; with --json, as the daemon writes them."""
+    query = {"status": status, "from": from_, "to": to}
     client = api_client.opened(http, token, data_dir, project)
     if as_json:
-        click.echo(client.messages_text(device_id, status=status, limit=limit))
+        click.echo(client.messages_text(device_id, limit, query))
     else:
-        found = client.messages(device_id, status=status, limit=limit)
-        rows = [(row["message_id"], row["status"], row["created_time"], _preview(row)) for row in found]
-        output.columns(("ID", "STATE", "CREATED", "MESSAGE"), rows)
+        columns = {"device_id": "DEVICE", "message_id": "ID", "status": "STATE", "created_time": "CREATED"}
+        if device_id is not None:
+            del columns["device_id"]
+        found = client.messages(device_id, limit, query)
+        rows = [(*(row[name] for name in columns), _preview(row)) for row in found]
+        output.columns((*columns.values(), "MESSAGE"), rows)
 
 
 @messages.command()

@@ -52,6 +52,9 @@ as_json: Decorator = click.option("--json", "as_json", is_flag=True, help="Print
 device_id: Decorator = click.argument(
     "device_id", metavar="ID", callback=matching(DEVICE_ID, "1 to 128 letters, digits, _ or -")
 )
+device_id_or_all: Decorator = click.argument(
+    "device_id", metavar="[ID]", required=False, callback=matching(DEVICE_ID, "1 to 128 letters, digits, _ or -")
+)
 secret: Decorator = click.option(
     "--secret",
     callback=matching(SECRET, "1 to 256 printable ASCII characters without spaces"),

@@ -1,6 +1,7 @@
 """`device-bridge send`: leave a message for a device, through the HTTP API."""
 
 import json
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,8 @@ from typing import Any
 import click
 
 from bridge.cli import api_client, options, output
+
+_KEY = re.compile(r"[!-~]{1,255}")
 
 
 def _pairs(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> list[dict[str, str]]:
@@ -29,10 +32,17 @@ def _pairs(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) 
 @click.option("--correlation-data", metavar="TEXT", help="MQTT 5 Correlation Data.")
 @click.option("--response-topic", metavar="TOPIC", help="MQTT 5 Response Topic.")
 @click.option("--ttl", type=int, metavar="MINUTES", help="Give up after this time; 0: only if the device is connected.")
+@click.option("--at", "send_at", metavar="TIME", help="Not before: 2026-11-22T09:00:00Z, at most 7 days ahead.")
 @click.option("--name", help="Name of the message.")
 @click.option("--encoding", type=click.Choice(["none", "base64"]), help="base64: MESSAGE is the payload in Base64.")
 @click.option("--payload-format", type=click.Choice(["standard", "raw"]), help="raw: the payload without envelope.")
 @click.option("--message-id", metavar="ID", help="Id of the message.  [default: a new one]")
+@click.option(
+    "--idempotency-key",
+    metavar="KEY",
+    callback=options.matching(_KEY, "1 to 255 visible ASCII characters"),
+    help="Try again with the same key: it is sent once, for 24 hours.",
+)
 @click.option("--json", "is_json", is_flag=True, help="MESSAGE is JSON: an object, or a string in quotes.")
 @click.option("--wait", is_flag=True, help="Wait for the reply and print it; exit code 0 only if DELIVERED or replied.")
 @click.option(
@@ -46,6 +56,7 @@ def send(
     is_json: bool,
     wait: bool,
     timeout: int,
+    idempotency_key: str | None,
     http: str | None,
     token: str | None,
     data_dir: Path,
@@ -59,10 +70,12 @@ def send(
     """
     text = _json_text(sys.stdin.read() if message == "-" else message, is_json)
     client = api_client.opened(http, token, data_dir, project)
+    if wait and idempotency_key is not None:
+        raise click.UsageError("--idempotency-key and --wait do not go together: the reply is not kept.")
     if wait:
         _report(client.ask(device_id, text, _body(fields), timeout), timeout)
     else:
-        click.echo(_state(client.send(device_id, text, _body(fields))))
+        click.echo(_state(client.send(device_id, text, _body(fields), idempotency_key)))
 
 
 def _json_text(message: str, is_json: bool) -> str:

@@ -6,7 +6,9 @@ from typing import Protocol
 
 from bridge.model.device import Device
 from bridge.model.errors import BridgeError
+from bridge.model.inquiry import Inquiry, Page
 from bridge.model.message import Message, Outcome, Status
+from bridge.model.once import Once, Remembered
 
 NO_CHANNELS: Mapping[str, int] = MappingProxyType({})
 
@@ -20,8 +22,18 @@ class MessageStore(Protocol):
     A write that changes a state tells of it in `channel`, in the same commit; None: nobody wants to know.
     """
 
-    def add(self, message: Message, done: Callable[[BridgeError | None], None], channel: int | None = None) -> None:
-        """Accept a PENDING message and assign its `seq` at once. Errors: DuplicateMessage, StoreUnavailable."""
+    def add(
+        self,
+        message: Message,
+        done: Callable[[BridgeError | None], None],
+        channel: int | None = None,
+        once: Once | None = None,
+    ) -> None:
+        """Accept a PENDING message and assign its `seq` at once. Errors: DuplicateMessage, StoreUnavailable.
+
+        With `send_at` it is held: not among `pending` until it is released. `once` is remembered together with the
+        message, or neither is; in place of what the device knew by that key.
+        """
 
     def finish(
         self, seq: int, outcome: Outcome, done: Callable[[bool | BridgeError], None], channel: int | None = None
@@ -40,6 +52,16 @@ class MessageStore(Protocol):
         """Finish every PENDING message with ttl 0, whoever it is for: their connections are gone. `done(count)`.
         `channels`: by project."""
 
+    def release(self, now: int, limit: int, done: Callable[[Sequence[tuple[int, int]] | BridgeError], None]) -> None:
+        """From now on the PENDING messages with `send_at` <= now are among `pending`. `done` gets them as
+        (seq, device): at most `limit`, the earliest."""
+
+    def next_scheduled(self) -> int | None:
+        """The earliest `send_at` of a message that is held; None: there is none."""
+
+    def remembered(self, device: int, key: str, now: int) -> Remembered | None:
+        """The request that came with this key for the device, unless that was REMEMBERED ago, or longer."""
+
     def device(self, project: str, device_id: str) -> Device | None: ...
 
     def device_by_key(self, key: int) -> Device | None: ...
@@ -51,17 +73,21 @@ class MessageStore(Protocol):
     ) -> list[Message]:
         """Newest first, those with `seq` < `before`. Ends early rather than return more than a few MiB of content."""
 
+    async def find_messages(self, project: str, device: int | None, inquiry: Inquiry) -> Page:
+        """A page of the project's messages, newest first, found within a bounded time: fewer than asked for, or none,
+        do not mean the end. `device`: the key for `inquiry.device_id`. Raises StoreUnavailable."""
+
     def pending(self, device: int, *, after: int, limit: int) -> list[Message]:
-        """The device's PENDING messages with `seq` > `after`, oldest first.
+        """The device's PENDING messages with `seq` > `after` that are not held, oldest first.
 
         Ends early rather than return more than a MiB of content or so; empty only at the end.
         """
 
     def carried_pending(self, carrier: int) -> list[Device]:
-        """The devices behind this one, however far, that have PENDING messages."""
+        """The devices behind this one, however far, that have PENDING messages that are not held."""
 
     def count_pending(self, device: int, *, at_most: int) -> int:
-        """How many messages are PENDING for the device; counting stops at `at_most`."""
+        """How many messages are PENDING for the device, held or not; counting stops at `at_most`."""
 
     def due(self, now: int, limit: int) -> Sequence[tuple[int, int, int]]:
         """PENDING messages with `expires_at` <= now, earliest first, as (seq, device, expires_at)."""

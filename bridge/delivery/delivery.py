@@ -2,7 +2,7 @@
 
 | from    | to        | when                                                   | here                        |
 |---------|-----------|--------------------------------------------------------|-----------------------------|
-| -       | PENDING   | accepted and committed                                 | submit                      |
+| -       | PENDING   | accepted and committed                                 | submit, submit_once         |
 | PENDING | DELIVERED | the device acknowledged, or took it at QoS 0           | acknowledged                |
 | PENDING | FAILED    | the device refused it                                  | acknowledged                |
 |         |           | ttl 0, and not deliverable now or the connection ended | _send, disconnected, start  |
@@ -29,11 +29,15 @@ from bridge.delivery.expiry import Expiry
 from bridge.delivery.moves import Moves
 from bridge.delivery.outbox import Outbox
 from bridge.delivery.payload import downlink_of
+from bridge.delivery.reading import Reading
+from bridge.delivery.repeats import Repeats
+from bridge.delivery.schedule import Released, Schedule
 from bridge.delivery.settings import DeliverySettings
 from bridge.model.clock import Clock
 from bridge.model.device import Device
-from bridge.model.errors import BridgeError, QueueFull, UnknownDevice, UnknownMessage
+from bridge.model.errors import BridgeError, QueueFull, UnknownMessage
 from bridge.model.message import AcknowledgedBy, Draft, Failure, Message, Outcome, Status
+from bridge.model.once import Once
 
 _log = logging.getLogger(__name__)
 _MINUTE = 60_000
@@ -43,7 +47,7 @@ Done: TypeAlias = Callable[[Message | BridgeError], None]
 _LEFT_OVER = "the daemon stopped before the device acknowledged it"
 
 
-class Delivery:
+class Delivery(Reading):
     """Implements `bridge.broker.base.DownlinkListener` towards the broker and the use cases towards the API."""
 
     def __init__(
@@ -55,25 +59,28 @@ class Delivery:
         channels: Mapping[str, int] = NO_CHANNELS,
     ) -> None:
         """`channels`: by project, where changes of messages are told, as it is at the time of the change."""
-        self._store = store
+        super().__init__(store, Moves(store))
         self._downlinks = downlinks
         self._settings = settings
         self._clock = clock
         self._channels = channels
         self._outboxes: dict[int, Outbox] = {}
-        self._moves = Moves(store)
         self._answers = Answers(settings.ack_wait)
         self._drains = Drains(self._drain_page, settings.max_concurrent_drains)
         self._expiry = Expiry(store, clock, self._expire)
+        self._schedule = Schedule(store, clock, self._release)
+        self._repeats = Repeats(store, clock)
 
     def start(self) -> None:
         """To be called before the first device connects."""
         left = Outcome(Status.FAILED, self._clock(), None, Failure.OFFLINE, _LEFT_OVER)
         self._store.fail_uncached(left, _uncached_ended, self._channels)
         self._expiry.start()
+        self._schedule.start()
 
     def stop(self) -> None:
         self._expiry.stop()
+        self._schedule.stop()
         self._answers.close()
 
     # What applications ask for
@@ -90,12 +97,24 @@ class Delivery:
             raise message
         return message
 
-    def begin(self, project: str, device_id: str, draft: Draft, done: Done) -> None:
+    async def submit_once(self, project: str, device_id: str, once: Once, draft: Callable[[], Draft]) -> Message:
+        """`submit`, unless the request was carried out before: then its message, as it is now.
+
+        Raises KeyReused, RepeatedTooLate, what `submit` raises, and what `draft` raises, which a repeat is not asked.
+        """
+
+        def begin(draft: Draft, once: Once, done: Done) -> None:
+            self.begin(project, device_id, draft, done, once)
+
+        key = self._device(project, device_id).key
+        return await self._repeats.submit(key, once, draft, begin, partial(self.message, project, device_id))
+
+    def begin(self, project: str, device_id: str, draft: Draft, done: Done, once: Once | None = None) -> None:
         """`submit` without a task: `done` is called once, later, with what `submit` returns or raises.
 
         Raises UnknownDevice, QueueFull; then `done` is not called.
         """
-        message = self._accept(project, device_id, draft)
+        message = self._accept(project, device_id, draft, once)
         self._answers.open(message.seq, partial(_tell, message, done))
 
     def follow(self, project: str, device_id: str, draft: Draft, followed: Followed) -> Message:
@@ -110,16 +129,17 @@ class Delivery:
     def unfollow(self, seq: int) -> None:
         self._answers.unfollow(seq)
 
-    def _accept(self, project: str, device_id: str, draft: Draft) -> Message:
+    def _accept(self, project: str, device_id: str, draft: Draft, once: Once | None = None) -> Message:
         outbox = self._outbox(self._device(project, device_id))
         if outbox.pending >= self._settings.max_pending_per_device:
             self._make_room(outbox)
         now = self._clock()
         lifetime = draft.ttl * _MINUTE or int(self._settings.uncached_wait * 1000)
-        message = Message(outbox.device.key, draft, now, now + lifetime)
+        message = Message(outbox.device.key, draft, now, (draft.send_at or now) + lifetime)
         outbox.pending += 1
         channel = self._channels.get(project) if draft.ttl else None  # without a ttl it is not cached
-        self._store.add(message, partial(self._added, outbox, message), channel)
+        added = self._added if draft.send_at is None else self._held
+        self._store.add(message, partial(added, outbox, message), channel, once)
         if not draft.ttl:
             outbox.uncached.add(message.seq)
         return message
@@ -136,28 +156,6 @@ class Delivery:
         done = partial(self._removed, outbox, message.seq, removed)
         self._store.remove(message.seq, done, self._channels.get(project), self._clock())
         await asyncio.shield(removed)
-
-    def message(self, project: str, device_id: str, message_id: str) -> Message:
-        """Raises UnknownDevice, UnknownMessage."""
-        message = self._store.message(self._device(project, device_id).key, message_id)
-        if message is None or self._moves.removing(message.seq):
-            raise UnknownMessage(message_id)
-        return self._moves.shown(message)
-
-    def messages(
-        self, project: str, device_id: str, *, limit: int, marker: str | None, status: Status | None
-    ) -> list[Message]:
-        """Newest first, those older than the message with the id `marker`. Raises UnknownDevice, UnknownMessage."""
-        device = self._device(project, device_id)
-        before = None
-        if marker is not None:
-            last = self._store.message(device.key, marker)
-            if last is None:
-                raise UnknownMessage(marker)
-            before = last.seq
-        found = self._store.messages(device.key, limit=limit, before=before, status=status)
-        shown = [self._moves.shown(message) for message in found if not self._moves.removing(message.seq)]
-        return [message for message in shown if status is None or message.status is status]
 
     def device_changed(self, key: int) -> None:
         """The device was removed, with its messages, or changed otherwise."""
@@ -234,6 +232,22 @@ class Delivery:
         else:
             self._answers.give(message.seq, None)
 
+    def _held(self, outbox: Outbox, message: Message, error: BridgeError | None) -> None:
+        """`_added` for a message that is not to be sent yet."""
+        if error is not None:
+            self._added(outbox, message, error)
+            return
+        self._schedule.expect(message.draft.send_at or 0)
+        self._answers.give(message.seq, None)
+
+    def _release(self, released: Released) -> None:
+        """These may be sent from now on: they are in the backlog of their devices."""
+        for seq, device in released:
+            outbox = self._outbox_of(device)
+            if outbox is not None:
+                outbox.reach_back(seq)
+                self._drains.schedule(outbox.carrier)
+
     def _send(self, outbox: Outbox, message: Message) -> Handed:
         """Offer a message to the device's connection. The cursor passes it unless it has to be offered again."""
         seq, line = message.seq, outbox.carrier.device
@@ -273,13 +287,9 @@ class Delivery:
         self._moves.finish(seq, outcome, self._answers.give, self._channels.get(outbox.device.project))
 
     def _expire(self, seq: int, device: int, expires_at: int) -> None:
-        outbox = self._outboxes.get(device)
-        if outbox is None:
-            known = self._store.device_by_key(device)
-            if known is None:
-                return
-            outbox = self._outbox(known)
-        self._finish(outbox, seq, Outcome(Status.TIMEOUT, expires_at))
+        outbox = self._outbox_of(device)
+        if outbox is not None:
+            self._finish(outbox, seq, Outcome(Status.TIMEOUT, expires_at))
 
     def _removed(
         self, outbox: Outbox, seq: int, removed: asyncio.Future[None], was: Status | BridgeError | None
@@ -347,11 +357,12 @@ class Delivery:
             page = self._store.pending(outbox.device.key, after=after, limit=64)
         return False
 
-    def _device(self, project: str, device_id: str) -> Device:
-        device = self._store.device(project, device_id)
-        if device is None:
-            raise UnknownDevice(device_id)
-        return device
+    def _outbox_of(self, key: int) -> Outbox | None:
+        """None: there is no such device any more."""
+        outbox = self._outboxes.get(key)
+        if outbox is None and (known := self._store.device_by_key(key)) is not None:
+            outbox = self._outbox(known)
+        return outbox
 
     def _outbox(self, device: Device) -> Outbox:
         outbox = self._outboxes.get(device.key)

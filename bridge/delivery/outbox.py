@@ -89,6 +89,13 @@ class Outbox:
         if self.online:
             self.fall_behind()
 
+    def reach_back(self, seq: int) -> None:
+        """A message that the cursor may have passed while it was held can be sent now. Its successors are offered
+        again, in order; nobody else's message comes between."""
+        if self.online and seq not in self.inflight:
+            self.cursor = min(self.cursor, seq - 1)
+            self.fall_behind()
+
     def fall_behind(self) -> None:
         self.behind = True
         if self.carrier.riders is not None:

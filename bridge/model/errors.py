@@ -15,6 +15,8 @@ BridgeError
 ├── DuplicateToken         the project already has an access token of that name
 ├── UnknownAccessKey       no access key of that name
 ├── DuplicateAccessKey     the project already has an access key of that name
+├── KeyReused              an idempotency key came with another request before
+├── RepeatedTooLate        what the repeated request had made is gone
 ├── UnknownRule            the project has no rule with that id
 ├── UnknownAction          the project has no action with that id
 ├── TooManyRules           the project has as many rules as one may have
@@ -84,6 +86,14 @@ class UnknownAccessKey(BridgeError):
 
 
 class DuplicateAccessKey(BridgeError):
+    pass
+
+
+class KeyReused(BridgeError):
+    pass
+
+
+class RepeatedTooLate(BridgeError):
     pass
 
 

@@ -59,6 +59,8 @@ class Draft:
     response_topic: str | None = None
     user_properties: tuple[tuple[str, str], ...] = ()
     """In order, repeats kept."""
+    send_at: int | None = None
+    """Milliseconds since the epoch; not sent before, and its ttl counts from there. None: at once."""
 
 
 @dataclass(slots=True)

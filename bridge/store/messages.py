@@ -4,12 +4,14 @@ import contextlib
 import itertools
 import sqlite3
 from collections.abc import Callable, Generator, Mapping, Sequence
+from functools import partial
 from types import MappingProxyType
 
 from bridge.model.device import Device
 from bridge.model.errors import BridgeError
 from bridge.model.event import CANCELLED
 from bridge.model.message import Message, Outcome, Status
+from bridge.model.once import REMEMBERED, Once, Remembered
 from bridge.store import statements
 from bridge.store.blocks import blocks
 from bridge.store.connection import refusing
@@ -34,10 +36,21 @@ class Messages:
         # its row is messages in flight, which are in memory and end with the daemon.
         self._seq = self._read(statements.LAST_SEQ, ())[0][0] or 0
 
-    def add(self, message: Message, done: Callable[[BridgeError | None], None], channel: int | None = None) -> None:
+    def add(
+        self,
+        message: Message,
+        done: Callable[[BridgeError | None], None],
+        channel: int | None = None,
+        once: Once | None = None,
+    ) -> None:
         self._seq += 1
         message.seq = self._seq
-        self._writer.put(Add(added_row(message), done, channel))
+        if once is None and message.draft.send_at is None:
+            self._writer.put(Add(added_row(message), done, channel))
+        elif channel is None:
+            self._writer.put(Other(partial(add_apart, message, once), done))
+        else:
+            self._writer.put(Telling(partial(add_and_tell, message, once, channel), done))
 
     def finish(
         self, seq: int, outcome: Outcome, done: Callable[[bool | BridgeError], None], channel: int | None = None
@@ -75,6 +88,22 @@ class Messages:
 
         self._writer.put(Telling(tell, done) if channels else Other(run, done))
 
+    def release(self, now: int, limit: int, done: Callable[[Sequence[tuple[int, int]] | BridgeError], None]) -> None:
+        def run(connection: sqlite3.Connection) -> list[tuple[int, int]]:
+            released = connection.execute(statements.TO_RELEASE, (now, limit)).fetchall()
+            connection.execute(statements.RELEASE, (now, limit))
+            return released
+
+        self._writer.put(Other(run, done))
+
+    def next_scheduled(self) -> int | None:
+        rows = self._read(statements.NEXT_SCHEDULED, ())
+        return rows[0][0] if rows else None
+
+    def remembered(self, device: int, key: str, now: int) -> Remembered | None:
+        rows = self._read(statements.REMEMBERED, (device, key, now - REMEMBERED))
+        return Remembered(*rows[0]) if rows else None
+
     def message(self, device: int, message_id: str) -> Message | None:
         rows = self._read(statements.MESSAGE, (message_id, device))
         return read_message(rows[0]) if rows else None
@@ -94,13 +123,16 @@ class Messages:
         return [read_device(row) for row in self._read(statements.CARRIED_PENDING, (carrier,))]
 
     def count_pending(self, device: int, *, at_most: int) -> int:
-        count: int = self._read(statements.COUNT_PENDING, (device, at_most))[0][0]
+        count: int = self._read(statements.COUNT_PENDING, (device, device, at_most))[0][0]
         return count
 
     def due(self, now: int, limit: int) -> Sequence[tuple[int, int, int]]:
         return self._read(statements.DUE, (now, limit))
 
     def _newest_first(self, device: int, before: int, status: Status | None, limit: int) -> Generator[Row, None, None]:
+        if status is Status.PENDING:
+            yield from self._reader.execute(statements.MESSAGES_PENDING, (device, before, device, before, limit))
+            return
         if status in statements.MESSAGES:
             yield from self._reader.execute(statements.MESSAGES[status], (device, before, limit))
             return
@@ -111,3 +143,22 @@ class Messages:
     def _read(self, statement: str, parameters: Row) -> list[Row]:
         with refusing():
             return self._reader.execute(statement, parameters).fetchall()
+
+
+def add_apart(message: Message, once: Once | None, connection: sqlite3.Connection) -> None:
+    """Adds one that needs more than its row: a time to be sent at, or a key that is remembered with it."""
+    row = added_row(message)
+    if message.draft.send_at is None:
+        connection.execute(statements.ADD[1], row)
+    else:
+        connection.execute(statements.ADD_SCHEDULED, (*row, message.draft.send_at))
+    if once is not None:  # behind the message: what is refused is not remembered
+        remembered = (message.seq, message.draft.message_id, message.created_at)
+        connection.execute(statements.REMEMBER, (message.device, once.key, once.digest, *remembered))
+
+
+def add_and_tell(
+    message: Message, once: Once | None, channel: int, connection: sqlite3.Connection, journal: Journal
+) -> None:
+    add_apart(message, once, connection)
+    journal.changed([Change(channel, message.seq, Status.PENDING, message.created_at)])

@@ -1,8 +1,9 @@
-"""Finished messages are kept for a while, then removed."""
+"""Finished messages and idempotency keys are kept for a while, then removed."""
 
 import sqlite3
 
 from bridge.model.clock import Clock
+from bridge.model.once import REMEMBERED
 from bridge.store import statements
 from bridge.store.settings import StoreSettings
 from bridge.store.writer import Writer
@@ -32,6 +33,19 @@ class Retention:
             if not last:
                 break
         return deleted
+
+    async def forget(self) -> int:
+        """Removes the idempotency keys that have had their time. Returns how many."""
+        before = self._clock() - REMEMBERED
+        forgotten = step = 0
+        for _ in range(STEPS):
+            step = await self._writer.request(
+                lambda connection: connection.execute(statements.FORGET, (before, STEP)).rowcount
+            )
+            forgotten += step
+            if step < STEP:
+                break
+        return forgotten
 
     def _step(self, connection: sqlite3.Connection, before: int) -> tuple[int, int]:
         """How far it came, 0 at the end, and how many rows it deleted."""

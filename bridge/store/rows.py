@@ -52,7 +52,7 @@ def outcome_row(outcome: Outcome) -> Row:
 def read_message(row: Row) -> Message:
     """From the columns of `statements.WHOLE`."""
     seq, device, message_id, content, ttl, name, encoding, payload_format, topic, *rest = row
-    correlation_data, response_topic, user_properties, created_at, expires_at, *outcome = rest
+    correlation_data, response_topic, user_properties, send_at, created_at, expires_at, *outcome = rest
     draft = Draft(
         message_id,
         content,
@@ -64,6 +64,7 @@ def read_message(row: Row) -> Message:
         correlation_data,
         response_topic,
         tuple((name, value) for name, value in json.loads(user_properties)) if user_properties else (),
+        send_at,
     )
     return Message(device, draft, created_at, expires_at, seq, read_outcome(*outcome))
 

@@ -202,6 +202,38 @@ def channels(database: Database) -> None:
     """)
 
 
+@MIGRATIONS()
+def scheduled_messages(database: Database) -> None:
+    # send_at stays for the record, held ends when that moment has come: so a device's queue holds what may be sent, in
+    # order, and does not pay for what waits. Behind content, but NULL and 1 are in the header of a row.
+    database.executescript("""
+        ALTER TABLE message ADD COLUMN send_at INTEGER;
+        ALTER TABLE message ADD COLUMN held INTEGER CHECK (held = 1);
+        DROP INDEX message_pending;
+        CREATE INDEX message_pending ON message (device, seq) WHERE status = 'PENDING' AND held IS NULL;
+        CREATE INDEX message_held ON message (device, seq) WHERE held = 1 AND status = 'PENDING';
+        CREATE INDEX message_scheduled ON message (send_at, device) WHERE held = 1 AND status = 'PENDING';
+    """)
+
+
+@MIGRATIONS()
+def idempotency_keys(database: Database) -> None:
+    # No reference to the message: the key outlives it.
+    database.executescript("""
+        CREATE TABLE idempotency_key (
+            id INTEGER PRIMARY KEY,
+            device INTEGER NOT NULL,
+            key TEXT NOT NULL,
+            digest BLOB NOT NULL,
+            seq INTEGER NOT NULL,
+            message_id TEXT NOT NULL,
+            created_at INTEGER NOT NULL,
+            UNIQUE (device, key)
+        );
+        CREATE INDEX idempotency_key_by_age ON idempotency_key (created_at);
+    """)
+
+
 NAMES = {
     devices.__name__,
     messages.__name__,
@@ -211,5 +243,7 @@ NAMES = {
     device_records.__name__,
     rules.__name__,
     channels.__name__,
+    scheduled_messages.__name__,
+    idempotency_keys.__name__,
 }
 """Every migration this version knows."""

@@ -24,8 +24,13 @@ EVENT_COLUMNS = "channel, position, at, message_id, content"
 SUBJECT_COLUMNS = "device.device_id, device.node_id, device.product_id, device.gateway_id, device.app_id, device.tags"
 WHOLE = (
     "seq, device, message_id, content, ttl, name, encoding, payload_format, topic, correlation_data, response_topic, "
-    "user_properties, created_at, expires_at, status, finished_at, acknowledged_by, failure, detail"
+    "user_properties, send_at, created_at, expires_at, status, finished_at, acknowledged_by, failure, detail"
 )
+QUEUED = "device = ? AND status = 'PENDING' AND held IS NULL"
+"""What may be sent to a device."""
+HELD = "device = ? AND status = 'PENDING' AND held = 1"
+"""What may be sent later."""
+SCHEDULED = "held = 1 AND status = 'PENDING'"
 
 
 def _rows(count: int, width: int) -> str:
@@ -64,20 +69,26 @@ def _list(where: str) -> str:
     return f"SELECT {WHOLE} FROM message WHERE {where} AND seq < ? ORDER BY seq DESC LIMIT ?"
 
 
+def _list_pending() -> str:
+    """The two parts are each in order already, and are merged."""
+    parts = (f"SELECT {WHOLE} FROM message WHERE {where} AND seq < ?" for where in (QUEUED, HELD))
+    return f"{' UNION ALL '.join(parts)} ORDER BY seq DESC LIMIT ?"
+
+
 ADD = {count: _add(count) for count in range(1, MOST_ROWS + 1)}
 FINISH = {count: _finish(count) for count in range(1, MOST_ROWS + 1)}
 FAIL_UNCACHED = """
     UPDATE message SET status = ?, finished_at = ?, acknowledged_by = ?, failure = ?, detail = ?
     WHERE ttl = 0 AND status = 'PENDING'
 """
+ADD_SCHEDULED = f"INSERT INTO message ({ADDED}, send_at, held) VALUES ({', '.join('?' * (ADDED_WIDTH + 1))}, 1)"
 STATUS = "SELECT status FROM message WHERE seq = ?"
 REMOVE = "DELETE FROM message WHERE seq = ?"
 
 MESSAGE = f"SELECT {WHOLE} FROM message WHERE message_id = ? AND device = ?"
 # The status is part of the text: SQLite uses a partial index only if it can see the condition when it compiles.
-MESSAGES = {
-    status: _list(f"device = ? AND status = '{status}'") for status in (Status.PENDING, Status.FAILED, Status.TIMEOUT)
-}
+MESSAGES = {status: _list(f"device = ? AND status = '{status}'") for status in (Status.FAILED, Status.TIMEOUT)}
+MESSAGES_PENDING = _list_pending()
 MESSAGES_IN_BLOCK = {
     None: _list("seq >> 12 = ? AND device = ?"),
     Status.DELIVERED: _list("seq >> 12 = ? AND device = ? AND status = 'DELIVERED'"),
@@ -86,12 +97,34 @@ BLOCKS = """
     WITH RECURSIVE block (n) AS (SELECT ? UNION ALL SELECT n - 1 FROM block WHERE n > ?)
     SELECT n FROM block WHERE EXISTS (SELECT 1 FROM message WHERE seq >> 12 = n AND device = ?)
 """
-PENDING = f"SELECT {WHOLE} FROM message WHERE device = ? AND status = 'PENDING' AND seq > ? ORDER BY seq LIMIT ?"
-COUNT_PENDING = "SELECT count(*) FROM (SELECT 1 FROM message WHERE device = ? AND status = 'PENDING' LIMIT ?)"
+PENDING = f"SELECT {WHOLE} FROM message WHERE {QUEUED} AND seq > ? ORDER BY seq LIMIT ?"
+COUNT_PENDING = f"""
+    SELECT count(*) FROM (
+        SELECT 1 FROM message WHERE {QUEUED} UNION ALL SELECT 1 FROM message WHERE {HELD} LIMIT ?
+    )
+"""
 DUE = """
     SELECT seq, device, expires_at FROM message
     WHERE status = 'PENDING' AND expires_at <= ? ORDER BY expires_at LIMIT ?
 """
+NEXT_SCHEDULED = f"SELECT send_at FROM message WHERE {SCHEDULED} AND send_at > 0 ORDER BY send_at LIMIT 1"
+TO_RELEASE = f"SELECT seq, device FROM message WHERE {SCHEDULED} AND send_at <= ? ORDER BY send_at LIMIT ?"
+RELEASE = f"""
+    UPDATE message SET held = NULL
+    WHERE seq IN (SELECT seq FROM message WHERE {SCHEDULED} AND send_at <= ? ORDER BY send_at LIMIT ?)
+"""
+# Each looks at one block (see search.py), so it costs little whatever it finds; + keeps the status off its indexes.
+SEARCH_DEVICE = f"""
+    SELECT {WHOLE}, ? FROM message WHERE seq >> 12 = ? AND device = ? AND seq < ?
+        AND created_at >= ? AND created_at <= ? AND +status = ifnull(?, status) ORDER BY seq DESC LIMIT ?
+"""
+SEARCH_PROJECT = f"""
+    SELECT message.{WHOLE.replace(", ", ", message.")}, device.device_id
+    FROM message CROSS JOIN device ON device.key = message.device AND device.project = ?
+    WHERE seq >= ? AND seq < ? AND message.created_at >= ? AND message.created_at <= ?
+        AND +status = ifnull(?, status) ORDER BY seq DESC LIMIT ?
+"""
+BOUNDS = "SELECT min(created_at), max(created_at) FROM message WHERE seq >= ? AND seq < ?"
 FIRST_SEQ = "SELECT min(seq) FROM message"
 LAST_SEQ = "SELECT max(seq) FROM message"
 
@@ -101,6 +134,19 @@ OLDEST = """
     FROM (SELECT seq, created_at FROM message WHERE seq > ? ORDER BY seq LIMIT ?)
 """
 PRUNE = "DELETE FROM message WHERE seq > ? AND seq <= ? AND status <> 'PENDING' AND finished_at < ?"
+
+REMEMBER = """
+    INSERT INTO idempotency_key (device, key, digest, seq, message_id, created_at) VALUES (?, ?, ?, ?, ?, ?)
+    ON CONFLICT (device, key) DO UPDATE SET digest = excluded.digest, seq = excluded.seq,
+        message_id = excluded.message_id, created_at = excluded.created_at
+"""
+REMEMBERED = """
+    SELECT digest, seq, message_id, created_at FROM idempotency_key WHERE device = ? AND key = ? AND created_at > ?
+"""
+FORGET = """
+    DELETE FROM idempotency_key
+    WHERE id IN (SELECT id FROM idempotency_key WHERE created_at <= ? ORDER BY created_at LIMIT ?)
+"""
 
 REMOVE_BLOCK = "DELETE FROM message WHERE seq >> 12 = ? AND device = ?"
 
@@ -134,7 +180,9 @@ RECORD = records("device.project = ? AND device.device_id = ?")
 SUB_DEVICE = "SELECT 1 FROM device WHERE project = ? AND gateway_id = ? LIMIT 1"
 CARRIED_PENDING = f"""
     SELECT {DEVICE_COLUMNS} FROM device
-    WHERE carrier = ? AND EXISTS (SELECT 1 FROM message WHERE message.device = device.key AND status = 'PENDING')
+    WHERE carrier = ? AND EXISTS (
+        SELECT 1 FROM message WHERE message.device = device.key AND status = 'PENDING' AND held IS NULL
+    )
 """
 SIGHT = {count: _sight(count) for count in SIGHTED_AT_ONCE}
 ALL_OFFLINE = "UPDATE device SET online = 0, changed_at = ? WHERE online = 1 AND changed_at <= ?"

@@ -10,6 +10,7 @@ from typing import Self, TypeVar
 
 from bridge.model.clock import Clock
 from bridge.model.errors import StoreUnavailable
+from bridge.model.inquiry import Inquiry, Page
 from bridge.store.admin import Admin
 from bridge.store.changes import Changes
 from bridge.store.connection import open_connection
@@ -18,6 +19,7 @@ from bridge.store.events import Events
 from bridge.store.management import Management
 from bridge.store.messages import Messages
 from bridge.store.retention import Retention
+from bridge.store.search import Searches
 from bridge.store.settings import StoreSettings
 from bridge.store.sightings import Sightings
 from bridge.store.writer import Writer
@@ -78,10 +80,10 @@ class Store(Messages, Sightings, Events, Directory):
     ) -> None:
         """Use `open`."""
         connections = []
-        for _ in ("reads", "writes", "administration"):
+        for _ in ("reads", "writes", "administration", "searches"):
             connections.append(open_connection(path))
             opened.callback(connections[-1].close)
-        reader, written, administration = connections
+        reader, written, administration, searched = connections
         Messages.__init__(self, reader, Writer(written, loop))
         Directory.__init__(self, administration, clock, Changes(reader))
         self.path = path
@@ -89,8 +91,13 @@ class Store(Messages, Sightings, Events, Directory):
         self._retention = Retention(self._writer, clock, settings)
         self._timers: dict[str, asyncio.TimerHandle] = {}
         self._pruning: asyncio.Task[None] | None = None
+        self._searches = Searches(searched, loop)
         self._management = Management(Admin.open(path, clock), loop)
         self._opened = contextlib.ExitStack()
+
+    async def find_messages(self, project: str, device: int | None, inquiry: Inquiry) -> Page:
+        """Contract: `MessageStore`."""
+        return await self._searches.find(project, device, inquiry)
 
     async def flush(self) -> None:
         """Returns when every write made before is committed, or has failed, and its caller was told."""
@@ -114,12 +121,17 @@ class Store(Messages, Sightings, Events, Directory):
         if self._pruning:
             self._pruning.cancel()
         await self._management.close()
+        await self._searches.close()
         await self._writer.close()
         self._opened.close()
 
     async def prune(self) -> int:
         """Deletes finished messages that are older than the settings ask for; says how many. Runs by itself, too."""
         return await self._retention.prune()
+
+    async def forget(self) -> int:
+        """Deletes idempotency keys that are no longer remembered; says how many. Runs by itself, too."""
+        return await self._retention.forget()
 
     def _repeat(self, name: str, seconds: float, action: Callable[[], None]) -> None:
         def act() -> None:
@@ -138,5 +150,6 @@ class Store(Messages, Sightings, Events, Directory):
     async def _prune(self) -> None:
         try:
             await self.prune()
+            await self.forget()
         except StoreUnavailable as error:
             logger.error("cannot prune: %s", error)

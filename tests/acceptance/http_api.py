@@ -26,10 +26,13 @@ class Api:
     def __init__(self, address: tuple[str, int], token: str, project: str) -> None:
         self._connection = http.client.HTTPConnection(*address, timeout=TIMEOUT)
         self._token = token
-        self._prefix = f"/v5/iot/{project}/devices"
+        self._project = f"/v5/iot/{project}"
+        self._prefix = f"{self._project}/devices"
 
-    def call(self, method: str, path: str, body: bytes | None = None) -> Answer:
+    def call(self, method: str, path: str, body: bytes | None = None, **fields: str) -> Answer:
+        """Underscores in the names of header fields become hyphens."""
         headers = {"X-Auth-Token": self._token, "Content-Type": "application/json"}
+        headers |= {name.replace("_", "-"): value for name, value in fields.items()}
         try:
             self._connection.request(method, path, body, headers)
             response = self._connection.getresponse()
@@ -43,6 +46,24 @@ class Api:
         """CreateMessage."""
         body = json.dumps({"message": message, **fields}).encode()
         return self.call("POST", f"{self._prefix}/{device_id}/messages", body)
+
+    def post_once(self, device_id: str, key: str, body: bytes) -> Answer:
+        """CreateMessage with an idempotency key."""
+        return self.call("POST", f"{self._prefix}/{device_id}/messages", body, Idempotency_Key=key)
+
+    def find(self, query: str = "") -> Answer:
+        """The messages of all devices."""
+        return self.call("GET", f"{self._project}/messages{query}")
+
+    def export(self, query: str = "") -> list[Any]:
+        """The same as NDJSON."""
+        self._connection.request(
+            "GET", f"{self._project}/messages/export{query}", headers={"X-Auth-Token": self._token}
+        )
+        response = self._connection.getresponse()
+        assert response.status == 200
+        assert response.headers["Content-Type"] == "application/x-ndjson"
+        return [json.loads(line) for line in response.read().splitlines()]
 
     def show(self, device_id: str, message_id: str) -> Answer:
         return self.call("GET", f"{self._prefix}/{device_id}/messages/{message_id}")

@@ -7,8 +7,10 @@ from typing import ClassVar
 
 from bridge.api.base import Waiting
 from bridge.model.access_key import AccessKey
-from bridge.model.errors import BridgeError, DuplicateMessage, UnknownDevice, UnknownMessage
+from bridge.model.errors import BridgeError, DuplicateMessage, KeyReused, UnknownDevice, UnknownMessage
+from bridge.model.inquiry import Inquiry, Page
 from bridge.model.message import Draft, Message, Outcome, Status
+from bridge.model.once import Once
 from bridge.model.principal import Principal
 from tests.api.signing import AK, PUSHER_AK, READER_AK, READER_SK, SK, STRANGER_AK
 
@@ -25,6 +27,7 @@ class MemoryMessages:
         self.outcome: Outcome | None = None
         self.entered = asyncio.Event()
         self.gate: asyncio.Event | None = None
+        self.once: dict[str, tuple[Once, Message]] = {}
         self._seq = itertools.count(1)
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -37,6 +40,15 @@ class MemoryMessages:
             await self.gate.wait()
         message = Message(1, draft, NOW, NOW + draft.ttl * 60_000, next(self._seq), self.outcome)
         self.stored[draft.message_id] = message
+        return message
+
+    async def submit_once(self, project: str, device_id: str, once: Once, draft: Callable[[], Draft]) -> Message:
+        self._check(project, device_id)
+        if once.key not in self.once:
+            self.once[once.key] = (once, await self.submit(project, device_id, draft()))
+        known, message = self.once[once.key]
+        if known != once:
+            raise KeyReused
         return message
 
     def begin(self, project: str, device_id: str, draft: Draft, done: Callable[[Message | BridgeError], None]) -> None:
@@ -64,6 +76,20 @@ class MemoryMessages:
         before = self.message(project, device_id, marker).seq if marker else 1 << 62
         newest_first = reversed(self.stored.values())
         return [m for m in newest_first if m.seq < before and status in {None, m.status}][:limit]
+
+    async def find(self, project: str, inquiry: Inquiry) -> Page:
+        """Looks at two messages at a time."""
+        self._check(project, inquiry.device_id or DEVICE)
+        older = [m for m in reversed(self.stored.values()) if inquiry.before is None or m.seq < inquiry.before]
+        looked = older[: min(2, inquiry.limit)]
+        found = [
+            (DEVICE, m)
+            for m in looked
+            if inquiry.status in {None, m.status}
+            and (inquiry.since is None or m.created_at >= inquiry.since)
+            and (inquiry.until is None or m.created_at <= inquiry.until)
+        ]
+        return Page(found, looked[-1].seq if len(older) > len(looked) else None)
 
     async def cancel(self, project: str, device_id: str, message_id: str) -> None:
         self.message(project, device_id, message_id)

@@ -12,6 +12,7 @@ class Request(NamedTuple):
     path: str
     token: str | None
     text: str
+    idempotency_key: str | None = None
 
     @property
     def body(self) -> Any:
@@ -29,7 +30,8 @@ class ApiServer:
         class Handler(BaseHTTPRequestHandler):
             def _answer(self) -> None:
                 text = self.rfile.read(int(self.headers.get("Content-Length", 0))).decode()
-                owner.requests.append(Request(self.command, self.path, self.headers["X-Auth-Token"], text))
+                token, key = self.headers["X-Auth-Token"], self.headers["Idempotency-Key"]
+                owner.requests.append(Request(self.command, self.path, token, text, key))
                 status, answer = owner.answers.pop(0) if len(owner.answers) > 1 else owner.answers[0]
                 self.send_response(status)
                 self.end_headers()

@@ -272,3 +272,42 @@ def test_messages_show(ok: Ok, api_server: ApiServer, url: str) -> None:
         "error_info.error_code": "IOTDA.014016",
         "error_info.error_msg": "not online",
     }
+
+
+def test_a_time_and_a_key(ok: Ok, api_server: ApiServer, url: str) -> None:
+    api_server.answer(ACCEPTED, status=201)
+    ok("send", "pump-1", "x", "--at", "20260101T000000Z", "--idempotency-key", "k-1", url)
+    (request,) = api_server.requests
+    assert request.body == {"message": "x", "send_at": "20260101T000000Z"}
+    assert request.idempotency_key == "k-1"
+
+
+@pytest.mark.parametrize("key", ["", "é", "a b", "a\n", "x" * 256])
+def test_an_impossible_key(call: Call, key: str) -> None:
+    result = call("send", "pump-1", "x", "--idempotency-key", key)
+    assert result.exit_code == 2
+    assert "visible ASCII" in result.output
+
+
+def test_list_of_all_devices(ok: Ok, api_server: ApiServer, url: str) -> None:
+    one, two = (DELIVERED | {"device_id": device} for device in ("pump-1", "pump-2"))
+    api_server.answer({"messages": [], "cursor": "c1"}, {"messages": [one], "cursor": "c2"}, {"messages": [two]})
+    printed = ok("messages", "list", "--from", "20260101T000000Z", "--to", "20260102T000000Z", "--limit", "7", url)
+    assert [line.split()[:2] for line in printed.splitlines()] == [
+        ["DEVICE", "ID"],
+        ["pump-1", "m-1"],
+        ["pump-2", "m-1"],
+    ]
+    period = "from=20260101T000000Z&to=20260102T000000Z"
+    assert [request.path for request in api_server.requests] == [
+        f"/v5/iot/default/messages?{period}&limit=7",
+        f"/v5/iot/default/messages?{period}&cursor=c1&limit=7",
+        f"/v5/iot/default/messages?{period}&cursor=c2&limit=6",
+    ]
+
+
+def test_list_of_a_period(ok: Ok, api_server: ApiServer, url: str) -> None:
+    api_server.answer({"device_id": "pump-1", "messages": [DELIVERED]})
+    ok("messages", "list", "pump-1", "--from", "20260101T000000Z", "--limit", "1", "--status", "FAILED", url)
+    (request,) = api_server.requests
+    assert request.path == ("/v5/iot/default/devices/pump-1/messages?status=FAILED&start_time=20260101T000000Z&limit=1")

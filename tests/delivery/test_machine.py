@@ -1,7 +1,8 @@
 """Any order of what applications, a device, the network and the clock can do, against a model of a few rules.
 
 The rules: a message ends once, in one state; nothing is sent after its end; the messages of a topic come in order, all
-of them in order as long as no subscription brings back earlier ones; a message is on its way once per connection; DUP
+of them in order as long as no subscription, and no message whose time has come, brings back earlier ones; nothing is
+sent before its time, and everything counts as waiting from then on; a message is on its way once per connection; DUP
 stands where the message was sent at QoS 1 or 2 before; and nothing waits while half of the window is free.
 """
 
@@ -49,6 +50,7 @@ class Known:
     uncached: bool
     state: Status | None = Status.PENDING
     """None: gone."""
+    send_at: int = 0
     sent_as: int = 0
     """The packet identifier under which it was last sent at QoS 1 or 2."""
 
@@ -117,6 +119,12 @@ class Queue(RuleBasedStateMachine):
     async def _submit(self, ttl: int, topic: str, count: int) -> list[Message]:
         submissions = (self.site.submit(self.device, ttl=ttl, topic=topic) for _ in range(count))
         return list(await asyncio.gather(*submissions))
+
+    @rule(minutes=st.integers(1, 10), topic=st.sampled_from([DOWN, NEWS]))
+    def schedule(self, minutes: int, topic: str) -> None:
+        send_at = self.site.clock() + minutes * 60_000
+        message = self.run(self.site.submit(self.device, ttl=5, topic=topic, send_at=send_at))
+        self.known.append(Known(message, topic, uncached=False, send_at=send_at))
 
     @precondition(lambda self: self.known)
     @rule(index=INDEX)
@@ -239,8 +247,11 @@ class Queue(RuleBasedStateMachine):
 
     @rule(minutes=st.sampled_from([1, 5, 60]))
     def let_pass(self, minutes: int) -> None:
+        before = self.site.clock()
         self.site.clock.advance(minutes * 60 - 1)
         self.run(self.site.let_pass(1))
+        if any(before < known.send_at <= self.site.clock() for known in self.known):
+            self.last, self.last_of_all = {}, 0
         for known in self.known:
             if known.state is Status.PENDING and known.message.expires_at <= self.site.clock():
                 known.state = Status.TIMEOUT
@@ -277,6 +288,7 @@ class Queue(RuleBasedStateMachine):
         return (
             self.client is not None
             and known.state is Status.PENDING
+            and known.send_at <= self.site.clock()
             and self._granted(known) is not None
             and all(flight.known is not known for flight in self.flights.values())
         )
@@ -309,6 +321,7 @@ class Queue(RuleBasedStateMachine):
         message_id = json.loads(publish.payload)["id"]
         (known,) = [known for known in self.known if known.message.draft.message_id == message_id]
         assert known.state is Status.PENDING
+        assert known.send_at <= self.site.clock()
         assert publish.topic == known.topic
         assert publish.qos == self._granted(known)
         assert all(flight.known is not known for flight in self.flights.values())

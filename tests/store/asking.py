@@ -1,12 +1,13 @@
 """The writes of a store as futures, and messages to write."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from bridge.delivery.base import MessageStore
 from bridge.model.errors import BridgeError
 from bridge.model.message import AcknowledgedBy, Draft, Failure, Message, Outcome, Status
+from bridge.model.once import Once
 
 T = TypeVar("T")
 NOW = 1_700_000_000_000
@@ -15,13 +16,21 @@ FAILED = Outcome(Status.FAILED, NOW + 6, failure=Failure.OFFLINE, detail="the de
 TIMEOUT = Outcome(Status.TIMEOUT, NOW + 7)
 
 
-def a_message(device: int, message_id: str = "m1", *, content: str = '"hello"', ttl: int = 5) -> Message:
-    return Message(device, Draft(message_id, content, ttl), NOW, NOW + ttl * 60_000)
+def a_message(
+    device: int, message_id: str = "m1", *, content: str = '"hello"', ttl: int = 5, send_at: int | None = None
+) -> Message:
+    return Message(device, Draft(message_id, content, ttl, send_at=send_at), NOW, (send_at or NOW) + ttl * 60_000)
 
 
-def add(store: MessageStore, message: Message) -> asyncio.Future[BridgeError | None]:
+def add(store: MessageStore, message: Message, once: Once | None = None) -> asyncio.Future[BridgeError | None]:
     future, done = _asked()
-    store.add(message, done)
+    store.add(message, done, once=once)
+    return future
+
+
+def release(store: MessageStore, now: int, limit: int = 10) -> asyncio.Future[Sequence[tuple[int, int]] | BridgeError]:
+    future, done = _asked()
+    store.release(now, limit, done)
     return future
 
 

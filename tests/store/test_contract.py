@@ -7,9 +7,10 @@ from bridge.delivery.base import MessageStore
 from bridge.store import Store
 from tests.store.clock import HandClock
 from tests.store.contract import MessageStoreContract
+from tests.store.special_contract import SpecialMessageContract
 
 
-class TestSqlite(MessageStoreContract):
+class TestSqlite(MessageStoreContract, SpecialMessageContract):
     @pytest.fixture(params=["file", ":memory:"])
     async def opened(self, request: pytest.FixtureRequest, path: Path, clock: HandClock) -> AsyncIterator[Store]:
         store = Store.open(path if request.param == "file" else ":memory:", clock=clock)

@@ -5,8 +5,9 @@ import pytest
 
 from bridge.model.errors import StoreUnavailable
 from bridge.model.message import Message, Outcome, Status
+from bridge.model.once import REMEMBERED, Once
 from bridge.store import Store, StoreSettings, retention
-from tests.store.asking import added, finish, ids
+from tests.store.asking import NOW, a_message, add, added, finish, ids
 from tests.store.clock import HandClock
 
 DAY = 86_400_000
@@ -84,3 +85,28 @@ async def test_one_run_at_a_time(store: Store) -> None:
     first = store._pruning
     store._start_pruning()
     assert store._pruning is first
+
+
+async def test_keys_go_when_they_are_old(
+    store: Store, device: int, clock: HandClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retention, "STEP", 2)
+    monkeypatch.setattr(retention, "STEPS", 2)
+    for number in range(6):
+        await add(store, a_message(device, f"m{number}"), Once(f"key-{number}", b""))
+    clock.now = NOW + REMEMBERED - 1
+    assert await store.forget() == 0
+    clock.now += 1
+    assert [await store.forget() for _ in range(3)] == [4, 2, 0]
+    assert store.remembered(device, "key-5", NOW) is None
+
+
+async def test_old_keys_go_by_themselves(path: Path, clock: HandClock) -> None:
+    store = Store.open(path, clock=clock, prune_every=0.001)
+    device = store.add_device("home", "lamp", "secret-of-lamp").key
+    await add(store, a_message(device), Once("a-key", b""))
+    clock.now += REMEMBERED
+    async with asyncio.timeout(10):
+        while store.remembered(device, "a-key", NOW):
+            await store.flush()
+    await store.close()

@@ -11,15 +11,18 @@ from bridge.api.base import Messages, Replies
 from bridge.api.body import check_media_type, read_json
 from bridge.api.connection import leaving
 from bridge.api.direct import Direct, Reply
-from bridge.api.iotda.errors import answer_error
+from bridge.api.iotda.errors import answer_error, bad_parameter
+from bridge.api.iotda.idempotency import FIELD, parse_once
 from bridge.api.iotda.parse import parse_message
-from bridge.api.iotda.query import bad_marker, check_device, check_message_id, parse_page
+from bridge.api.iotda.query import Page, bad_marker, check_device, check_message_id, parse_page
 from bridge.api.iotda.render import render_created, render_message, render_messages
 from bridge.api.iotda.replies import Wait, check_response_topic, parse_wait, render_no_reply, render_reply
 from bridge.api.preferences import preferences
 from bridge.api.resource import Call, Resource
+from bridge.model.clock import Clock
 from bridge.model.errors import BridgeError, UnknownMessage
-from bridge.model.message import Message
+from bridge.model.inquiry import Inquiry
+from bridge.model.message import Draft, Message
 from bridge.model.reply import Exchange
 
 PATH = "/v5/iot/{project_id}/devices/{device_id}/messages"
@@ -28,24 +31,27 @@ PLAIN = rb"/v5/iot/(?P<project_id>[A-Za-z0-9_-]{1,64})/devices/(?P<device_id>[A-
 
 SEND = "messages:send"
 READ = "messages:read"
+MOST_LISTED = 8 * 1024 * 1024
+"""Characters of content after which the list of a period ends."""
 
 
 class DeviceMessages:
     """Every handler checks credentials, then names in the path, then what else it was given, then asks the core."""
 
     def __init__(
-        self, messages: Messages, replies: Replies, check: AccessCheck, *, max_body: int, max_ttl: int
+        self, messages: Messages, replies: Replies, check: AccessCheck, *, max_body: int, max_ttl: int, clock: Clock
     ) -> None:
         self._messages = messages
         self._replies = replies
         self._check = check
         self._max_body = max_body
         self._max_ttl = max_ttl
+        self._clock = clock
         self._all = Resource(answer_error, {"POST": self.create, "GET": self.index}, check)
 
     def direct(self) -> Direct:
         """The way for what every message begins with."""
-        return Direct(b"POST", PLAIN, self._all, self.begin)
+        return Direct(b"POST", PLAIN, self._all, self.begin, without={FIELD, b"prefer"})
 
     def routes(self) -> list[BaseRoute]:
         return [
@@ -58,9 +64,18 @@ class DeviceMessages:
     async def create(self, call: Call) -> Response:
         project, device_id = self._device(call, SEND)
         wait = self._wait(call)
-        draft = parse_message(await read_json(call, self._max_body), device_id, self._max_ttl)
-        if wait is None:
-            return _created(await self._messages.submit(project, device_id, draft))
+        body = await read_json(call, self._max_body)
+        draft = partial(parse_message, body, device_id, self._max_ttl, self._clock)
+        once = parse_once(call, body)
+        if wait is not None:
+            if once is not None:  # the reply is not kept, so it could not be given again
+                raise bad_parameter("Idempotency-Key", "not together with waiting for the reply")
+            return await self._ask(call, project, device_id, draft(), wait)
+        if once is None:
+            return _created(await self._messages.submit(project, device_id, draft()))
+        return _created(await self._messages.submit_once(project, device_id, once, draft))
+
+    async def _ask(self, call: Call, project: str, device_id: str, draft: Draft, wait: Wait) -> Response:
         check_response_topic(draft)
         waiting = self._replies.ask(project, device_id, draft, wait.seconds)
         with leaving(call, waiting.leave):
@@ -70,19 +85,37 @@ class DeviceMessages:
         """`create` for a body that is there and not too long, without a task."""
         project, device_id = self._device(call, SEND)
         check_media_type(call)
-        draft = parse_message(body, device_id, self._max_ttl)
+        draft = parse_message(body, device_id, self._max_ttl, self._clock)
         self._messages.begin(project, device_id, draft, partial(reply, _created))
 
     async def index(self, call: Call) -> Response:
         project, device_id = self._device(call, READ)
         page = parse_page(call.scope["query_string"])
         try:
-            found = self._messages.messages(
-                project, device_id, limit=page.limit, marker=page.marker, status=page.status
-            )
+            if page.period != (None, None):
+                found = await self._of_period(project, device_id, page)
+            else:
+                found = self._messages.messages(
+                    project, device_id, limit=page.limit, marker=page.marker, status=page.status
+                )
         except UnknownMessage:
             raise bad_marker() from None
         return _json(render_messages(device_id, found))
+
+    async def _of_period(self, project: str, device_id: str, page: Page) -> list[Message]:
+        """As many as asked for, if there are: clients take fewer for the end. Unless they are large, as elsewhere."""
+        before = None if page.marker is None else self._messages.message(project, device_id, page.marker).seq
+        found: list[Message] = []
+        size = 0
+        while len(found) < page.limit and size < MOST_LISTED:
+            asked = Inquiry(page.limit - len(found), device_id, page.status, *page.period, before)
+            part = await self._messages.find(project, asked)
+            found += [message for _, message in part.messages]
+            size += sum(len(message.draft.content) for _, message in part.messages)
+            if part.rest is None:
+                break
+            before = part.rest
+        return found
 
     async def show(self, call: Call) -> Response:
         project, device_id = self._device(call, READ)

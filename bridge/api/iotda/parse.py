@@ -9,9 +9,11 @@ import re
 
 import msgspec
 
-from bridge.api.iotda.errors import BAD_TOPIC, bad_parameter
+from bridge.api.iotda.errors import BAD_TIME, BAD_TOPIC, bad_parameter
 from bridge.api.iotda.json_text import check_depth, decode
+from bridge.api.iotda.times import FORMS, parse_time
 from bridge.api.iotda.uuid7 import uuid7
+from bridge.model.clock import Clock, system_clock
 from bridge.model.message import Draft
 from bridge.model.topics import device_tree, user_topic
 
@@ -19,6 +21,8 @@ MAX_PAYLOAD = 262_144
 DEFAULT_TTL = 1440
 """Minutes; less when the configuration allows less."""
 TTL_STEP = 5
+MAX_AHEAD = 7 * 86_400_000
+"""Milliseconds from now to `send_at`."""
 MAX_USER_PROPERTIES = 20
 MESSAGE_ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
 
@@ -57,19 +61,21 @@ class MessageBody(msgspec.Struct):
     topic: str | None = None
     topic_full_name: str | None = None
     ttl: int | None = None
+    send_at: str | None = None
 
 
 _BODY = msgspec.json.Decoder(MessageBody)
 _STRING = msgspec.json.Decoder(str)
 
 
-def parse_message(body: bytes, device_id: str, max_ttl: int) -> Draft:
+def parse_message(body: bytes, device_id: str, max_ttl: int, clock: Clock = system_clock) -> Draft:
     """The draft that the body of CreateMessage asks for. A message without an id gets a time-ordered one."""
-    return draft_of(decode(body, _BODY), device_id, max_ttl)
+    return draft_of(decode(body, _BODY), device_id, max_ttl, clock)
 
 
-def draft_of(fields: MessageBody, device_id: str, max_ttl: int) -> Draft:
-    """The rules for every field. Refusals: 000006 naming the field, 014150 for a choice of topic that cannot be."""
+def draft_of(fields: MessageBody, device_id: str, max_ttl: int, clock: Clock = system_clock) -> Draft:
+    """The rules for every field. Refusals: 000006 naming the field, 000009 for a time that is none, 014150 for a choice
+    of topic that cannot be. `clock` is asked when there is a time."""
     encoding, payload_format = _form(fields)
     draft = Draft(
         message_id=uuid7() if fields.message_id is None else _message_id(fields.message_id),
@@ -84,6 +90,8 @@ def draft_of(fields: MessageBody, device_id: str, max_ttl: int) -> Draft:
         raise bad_parameter("name", f"at most 128 letters, digits, Chinese characters and {MARKS}")
     if fields.properties is not None:
         _add_properties(draft, fields.properties)
+    if fields.send_at is not None:
+        draft.send_at = _send_at(fields.send_at, draft.ttl, clock())
     return draft
 
 
@@ -137,6 +145,18 @@ def _ttl(value: int, max_ttl: int) -> int:
     if not 0 <= value <= max_ttl or value % TTL_STEP:
         raise bad_parameter("ttl", f"minutes, 0 to {max_ttl}, a multiple of {TTL_STEP}")
     return value
+
+
+def _send_at(text: str, ttl: int, now: int) -> int:
+    try:
+        moment = parse_time(text)
+    except ValueError:
+        raise bad_parameter("send_at", FORMS, BAD_TIME) from None
+    if not ttl:
+        raise bad_parameter("send_at", "not together with ttl 0, which does not wait")
+    if moment.last < now or moment.first > now + MAX_AHEAD:
+        raise bad_parameter("send_at", "not in the past, and at most 7 days ahead")
+    return moment.first
 
 
 def _topic(fields: MessageBody, device_id: str) -> str | None:

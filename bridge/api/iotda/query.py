@@ -1,19 +1,23 @@
 """Query strings and paths of this dialect. Pure; the only exception that leaves is `Refusal`."""
 
 import re
+from base64 import urlsafe_b64decode, urlsafe_b64encode
 from dataclasses import dataclass
 from urllib.parse import parse_qsl
 
-from bridge.api.iotda.errors import BAD_LIMIT, BAD_MARKER, Refusal, bad_parameter
+from bridge.api.iotda.errors import BAD_LIMIT, BAD_MARKER, BAD_PERIOD, BAD_TIME, Refusal, bad_parameter
 from bridge.api.iotda.parse import MESSAGE_ID
+from bridge.api.iotda.times import FORMS, Moment, parse_time
 from bridge.model.device import DEVICE_ID, PROJECT
 from bridge.model.errors import UnknownDevice, UnknownMessage
+from bridge.model.inquiry import Inquiry
 from bridge.model.message import Status
 
 DEFAULT_LIMIT = 100
 MAX_LIMIT = 1000
 
 _LIMIT = re.compile(r"[0-9]{1,4}")
+_CURSOR = re.compile(rb"s([0-9]{1,18})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,12 +26,63 @@ class Page:
     marker: str | None = None
     """The id of the last message of the page before."""
     status: Status | None = None
+    period: tuple[int | None, int | None] = (None, None)
+    """First and last millisecond of acceptance."""
 
 
 def parse_page(query: bytes) -> Page:
     """What ListDeviceMessages asks for. Unknown parameters are ignored; of a repeated one the last counts."""
     given = parameters(query)
-    return Page(_limit(given.get("limit")), _marker(given.get("marker")), _status(given.get("status")))
+    marker, period = _marker(given.get("marker")), _period(given, "start_time", "end_time")
+    return Page(_limit(given.get("limit")), marker, _status(given.get("status")), period)
+
+
+def parse_inquiry(query: bytes) -> Inquiry:
+    """What the list of a project asks for. Unknown parameters are ignored; of a repeated one the last counts."""
+    given = parameters(query)
+    since, until = _period(given, "from", "to")
+    device_id = given.get("device_id")
+    if device_id is not None and not DEVICE_ID.fullmatch(device_id):
+        raise bad_parameter("device_id", "1 to 128 letters, digits, _ and -")
+    return Inquiry(
+        limit=_limit(given.get("limit")),
+        device_id=device_id,
+        status=_status(given.get("status")),
+        since=since,
+        until=until,
+        before=_cursor(given.get("cursor")),
+    )
+
+
+def cursor_of(rest: int) -> str:
+    """Where a list goes on, for whoever asks for the next page. Opaque; it does not hold what was asked for."""
+    return urlsafe_b64encode(b"s%d" % rest).decode().rstrip("=")
+
+
+def _cursor(text: str | None) -> int | None:
+    if text is None:
+        return None
+    try:
+        found = _CURSOR.fullmatch(urlsafe_b64decode(text + "=" * (-len(text) % 4)))
+        if found is None or cursor_of(int(found[1])) != text:
+            raise ValueError(text)
+    except ValueError:
+        raise bad_parameter("cursor", "as the page before gave it", BAD_MARKER) from None
+    return int(found[1])
+
+
+def _period(given: dict[str, str], start: str, end: str) -> tuple[int | None, int | None]:
+    since, until = _moment(start, given.get(start)), _moment(end, given.get(end))
+    if since is not None and until is not None and since.first > until.last:
+        raise bad_parameter(start, f"not after {end}", BAD_PERIOD)
+    return since and since.first, until and until.last
+
+
+def _moment(field: str, text: str | None) -> Moment | None:
+    try:
+        return None if text is None else parse_time(text)
+    except ValueError:
+        raise bad_parameter(field, FORMS, BAD_TIME) from None
 
 
 def parameters(query: bytes) -> dict[str, str]:

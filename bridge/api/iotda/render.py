@@ -6,6 +6,7 @@ import msgspec
 
 from bridge.api.iotda.errors import FAILURES
 from bridge.model import times
+from bridge.model.inquiry import Page
 from bridge.model.message import Draft, Message, Outcome
 
 compact = times.compact
@@ -52,11 +53,18 @@ class DeviceMessage(msgspec.Struct, omit_defaults=True):
     error_info: ErrorInfo | None = None
     finished_time: str | None = None
     acknowledged_by: str | None = None
+    send_at: str | None = None
+    device_id: str | None = None
 
 
 class DeviceMessages(msgspec.Struct):
     device_id: str
     messages: list[DeviceMessage]
+
+
+class ProjectMessages(msgspec.Struct, omit_defaults=True):
+    messages: list[DeviceMessage]
+    cursor: str | None = None
 
 
 def render_created(message: Message) -> bytes:
@@ -80,7 +88,8 @@ def render_messages(device_id: str, messages: Sequence[Message]) -> bytes:
 
 
 def device_message(message: Message) -> DeviceMessage:
-    """The record as the vendor shows it; the message's own JSON text goes in unchanged. Ours: acknowledged_by."""
+    """The record as the vendor shows it; the message's own JSON text goes in unchanged. Ours: acknowledged_by,
+    send_at."""
     draft, outcome = message.draft, message.outcome
     rendered = DeviceMessage(
         message_id=draft.message_id,
@@ -92,11 +101,28 @@ def device_message(message: Message) -> DeviceMessage:
         payload_format=draft.payload_format,
         topic=draft.topic,
         properties=_properties(draft),
+        send_at=None if draft.send_at is None else times.precise(draft.send_at),
     )
     if outcome is not None:
         rendered.finished_time = compact(outcome.finished_at)
         rendered.acknowledged_by = outcome.acknowledged_by
         rendered.error_info = error_info_of(outcome)
+    return rendered
+
+
+def render_page(page: Page, cursor: str | None) -> bytes:
+    """A page of the messages of a project."""
+    return _encode(ProjectMessages([_of_device(*each) for each in page.messages], cursor))
+
+
+def render_lines(page: Page) -> bytes:
+    """The same, a line a message."""
+    return b"".join([_encode(_of_device(*each)) + b"\n" for each in page.messages])
+
+
+def _of_device(device_id: str, message: Message) -> DeviceMessage:
+    rendered = device_message(message)
+    rendered.device_id = device_id
     return rendered
 
 

@@ -359,3 +359,49 @@ def test_any_bytes_parse_or_are_refused(text: bytes) -> None:
 def test_any_object_parses_or_is_refused(fields: dict[str, Any]) -> None:
     draft = parse_or_none(json.dumps(fields, ensure_ascii=False).encode("utf-8", "surrogatepass"))
     assert draft is None or json.loads(draft.content) == fields["message"]
+
+
+NOW = 1_776_675_755_123
+"""20260420T090235Z and 123 ms."""
+WEEK = 7 * 86_400_000
+
+
+@pytest.mark.parametrize(
+    ("text", "send_at"),
+    [
+        ("20260420T090236Z", NOW + 877),
+        ("2026-04-20T09:02:35.123Z", NOW),
+        ("20260420T090235Z", NOW - 123),  # a time without fraction stands for its whole second
+        ("2026-04-27T09:02:35.123Z", NOW + WEEK),
+        ("20260427T090235Z", NOW + WEEK - 123),
+        (None, None),
+    ],
+)
+def test_send_at(text: str | None, send_at: int | None) -> None:
+    body = json.dumps({"message": "x", "send_at": text}).encode()
+    assert parse_message(body, "lamp-1", 1440, lambda: NOW).send_at == send_at
+
+
+@pytest.mark.parametrize(
+    ("fields", "code"),
+    [
+        ({"send_at": "2026-04-20T09:02:35.122Z"}, "IOTDA.000006"),
+        ({"send_at": "20260420T090234Z"}, "IOTDA.000006"),
+        ({"send_at": "20260427T090236Z"}, "IOTDA.000006"),
+        ({"send_at": "2026-04-27T09:02:35.124Z"}, "IOTDA.000006"),
+        ({"send_at": "99991231T235959Z"}, "IOTDA.000006"),
+        ({"send_at": "20260420T090236Z", "ttl": 0}, "IOTDA.000006"),
+        ({"send_at": 1_776_675_756}, "IOTDA.000006"),
+        ({"send_at": ["20260420T090236Z"]}, "IOTDA.000006"),
+        ({"send_at": ""}, "IOTDA.000009"),
+        ({"send_at": "tomorrow"}, "IOTDA.000009"),
+        ({"send_at": "20260420T090236Z\n"}, "IOTDA.000009"),
+        ({"send_at": "2" * 5000}, "IOTDA.000009"),
+        ({"send_at": "\ud800"}, "IOTDA.000008"),
+    ],
+)
+def test_impossible_send_at(fields: dict[str, Any], code: str) -> None:
+    with pytest.raises(Refusal) as caught:
+        parse_message(json.dumps({"message": "x", **fields}).encode(), "lamp-1", 1440, lambda: NOW)
+    assert caught.value.code == code
+    assert code == "IOTDA.000008" or " send_at:" in caught.value.text
