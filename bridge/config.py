@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 
 from bridge import values
 from bridge.api.settings import HttpSettings
+from bridge.batch.settings import BatchSettings
 from bridge.broker.settings import MqttSettings
 from bridge.delivery.settings import DeliverySettings
 from bridge.logs import LogSettings
@@ -26,6 +27,7 @@ SECTIONS: dict[str, type[Any]] = {
     "http": HttpSettings,
     "mqtt": MqttSettings,
     "delivery": DeliverySettings,
+    "batch": BatchSettings,
     "store": StoreSettings,
     "log": LogSettings,
 }
@@ -51,6 +53,7 @@ class Settings:
     http: HttpSettings = dataclasses.field(default_factory=HttpSettings)
     mqtt: MqttSettings = dataclasses.field(default_factory=MqttSettings)
     delivery: DeliverySettings = dataclasses.field(default_factory=DeliverySettings)
+    batch: BatchSettings = dataclasses.field(default_factory=BatchSettings)
     store: StoreSettings = dataclasses.field(default_factory=StoreSettings)
     log: LogSettings = dataclasses.field(default_factory=LogSettings)
 

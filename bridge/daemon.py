@@ -13,6 +13,7 @@ import uvloop
 from bridge import __version__
 from bridge.api.app import create_app
 from bridge.api.server import HttpServer
+from bridge.batch import Batches
 from bridge.broker import MqttBroker
 from bridge.config import Settings
 from bridge.data_dir import ADMIN_TOKEN, DataDir
@@ -63,6 +64,9 @@ async def serve(settings: Settings, clock: Clock) -> None:
         store.on_device_change(broker.hub.device_changed)
         store.on_device_change(delivery.device_changed)
         delivery.start()
+        batches = Batches(store, delivery, settings.batch, clock)
+        batches.start()
+        closing.push_async_callback(batches.stop)
         presence = Presence(store, clock)
         broker.hub.watch(presence)
         presence.start()
@@ -76,6 +80,8 @@ async def serve(settings: Settings, clock: Clock) -> None:
             settings=settings.http,
             max_ttl=settings.delivery.max_ttl,
             clock=clock,
+            batches=batches,
+            broadcasts=broker.hub,
         )
         http = HttpServer(app, settings.http)
         await broker.start()

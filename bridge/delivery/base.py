@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
+from bridge.model.batch import Claim
 from bridge.model.device import Device
 from bridge.model.errors import BridgeError
 from bridge.model.message import Message, Outcome, Status
@@ -15,8 +16,10 @@ class MessageStore(Protocol):
     the writes were made. Reads are immediate and see every committed write. All methods belong to the loop's thread.
     """
 
-    def add(self, message: Message, done: Callable[[BridgeError | None], None]) -> None:
-        """Accept a PENDING message and assign its `seq` at once. Errors: DuplicateMessage, StoreUnavailable."""
+    def add(self, message: Message, done: Callable[[BridgeError | None], None], claim: Claim | None = None) -> None:
+        """Accept a PENDING message and assign its `seq` at once. Errors: DuplicateMessage, StoreUnavailable; and
+        Withdrawn when the target that it is to claim does not wait any more. `claim` and message are stored together
+        or not at all."""
 
     def finish(self, seq: int, outcome: Outcome, done: Callable[[bool | BridgeError], None]) -> None:
         """Move one message out of PENDING. `done(False)`: it was not PENDING any more, nothing changed."""

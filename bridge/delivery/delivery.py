@@ -30,6 +30,7 @@ from bridge.delivery.moves import Moves
 from bridge.delivery.outbox import Outbox
 from bridge.delivery.payload import downlink_of
 from bridge.delivery.settings import DeliverySettings
+from bridge.model.batch import Claim
 from bridge.model.clock import Clock
 from bridge.model.device import Device
 from bridge.model.errors import BridgeError, QueueFull, UnknownDevice, UnknownMessage
@@ -87,16 +88,31 @@ class Delivery:
         Raises UnknownDevice, QueueFull; then `done` is not called.
         """
         outbox = self._outbox(self._device(project, device_id))
-        if outbox.pending >= self._settings.max_pending_per_device:
-            self._make_room(outbox)
-        now = self._clock()
-        lifetime = draft.ttl * _MINUTE or int(self._settings.uncached_wait * 1000)
-        message = Message(outbox.device.key, draft, now, now + lifetime)
-        outbox.pending += 1
+        message = self._accept(outbox, draft)
         self._store.add(message, partial(self._added, outbox, message))
         if not draft.ttl:
             outbox.uncached.add(message.seq)
         self._answers.open(message.seq, partial(_tell, message, done))
+
+    def carry(
+        self, project: str, device_id: str, draft: Draft, claim: Claim, done: Callable[[BridgeError | None], None]
+    ) -> None:
+        """Accept a message for a target of a batch task. `done` is called once, later: after the commit of both, with
+        None, or with DuplicateMessage, UnknownDevice, Withdrawn or StoreUnavailable. How the message ends is told to
+        who has asked with `watch_ends`.
+
+        Raises UnknownDevice, QueueFull, StoreUnavailable; then `done` is not called.
+        """
+        outbox = self._outbox(self._device(project, device_id))
+        message = self._accept(outbox, draft)
+        self._store.add(message, partial(self._carried, outbox, message, done), claim)
+        if not draft.ttl:
+            outbox.uncached.add(message.seq)
+
+    def watch_ends(self, ended: Callable[[int], None] | None) -> None:
+        """`ended(seq)` is called for every message, whoever sent it, after the commit of its end; but not for one that
+        is removed. None: nobody watches any more."""
+        self._moves.ended = ended
 
     async def cancel(self, project: str, device_id: str, message_id: str) -> None:
         """Forget a message. One that was PENDING is not sent from now on. Raises UnknownDevice, UnknownMessage,
@@ -183,6 +199,25 @@ class Delivery:
             self._fail(outbox, seq, Failure.REFUSED, f"{text}: {reason}" if reason else text)
 
     # One message
+
+    def _accept(self, outbox: Outbox, draft: Draft) -> Message:
+        """Its place in the queue. Raises QueueFull."""
+        if outbox.pending >= self._settings.max_pending_per_device:
+            self._make_room(outbox)
+        now = self._clock()
+        lifetime = draft.ttl * _MINUTE or int(self._settings.uncached_wait * 1000)
+        outbox.pending += 1
+        return Message(outbox.device.key, draft, now, now + lifetime)
+
+    def _carried(
+        self,
+        outbox: Outbox,
+        message: Message,
+        done: Callable[[BridgeError | None], None],
+        error: BridgeError | None,
+    ) -> None:
+        self._added(outbox, message, error)
+        done(error)
 
     def _added(self, outbox: Outbox, message: Message, error: BridgeError | None) -> None:
         """The commit that holds the message is done, or failed. Called in the order of `seq`."""

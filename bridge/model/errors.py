@@ -15,6 +15,10 @@ BridgeError
 ├── DuplicateToken         the project already has an access token of that name
 ├── UnknownAccessKey       no access key of that name
 ├── DuplicateAccessKey     the project already has an access key of that name
+├── UnknownTask            no such batch task in this project
+├── WrongTaskState         the batch task is not in a state in which that can be done
+├── TooManyTasks           the project has as many unfinished batch tasks as are allowed
+├── Withdrawn              the batch task does not want this message any more
 ├── QueueFull              the device has as many PENDING messages as the configuration allows
 ├── BadSettings            the configuration asks for something that cannot work
 └── StoreUnavailable       the disk or the database refuses; nothing was accepted
@@ -78,6 +82,22 @@ class UnknownAccessKey(BridgeError):
 
 
 class DuplicateAccessKey(BridgeError):
+    pass
+
+
+class UnknownTask(BridgeError):
+    pass
+
+
+class WrongTaskState(BridgeError):
+    pass
+
+
+class TooManyTasks(BridgeError):
+    pass
+
+
+class Withdrawn(BridgeError):
     pass
 
 

@@ -5,6 +5,7 @@ import itertools
 import sqlite3
 from collections.abc import Callable, Generator, Sequence
 
+from bridge.model.batch import Claim
 from bridge.model.device import Device
 from bridge.model.errors import BridgeError
 from bridge.model.message import Message, Outcome, Status
@@ -30,10 +31,11 @@ class Messages:
         # its row is messages in flight, which are in memory and end with the daemon.
         self._seq = self._read(statements.LAST_SEQ, ())[0][0] or 0
 
-    def add(self, message: Message, done: Callable[[BridgeError | None], None]) -> None:
+    def add(self, message: Message, done: Callable[[BridgeError | None], None], claim: Claim | None = None) -> None:
         self._seq += 1
         message.seq = self._seq
-        self._writer.put(Add(added_row(message), done))
+        claimed = None if claim is None else (claim.task, claim.number, message.seq)
+        self._writer.put(Add(added_row(message), done, claimed))
 
     def finish(self, seq: int, outcome: Outcome, done: Callable[[bool | BridgeError], None]) -> None:
         self._writer.put(Finish((seq, *outcome_row(outcome)), done))

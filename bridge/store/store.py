@@ -11,6 +11,7 @@ from typing import Self, TypeVar
 from bridge.model.clock import Clock
 from bridge.model.errors import StoreUnavailable
 from bridge.store.admin import Admin
+from bridge.store.batches import Batches
 from bridge.store.changes import Changes
 from bridge.store.connection import open_connection
 from bridge.store.directory import Directory
@@ -30,7 +31,7 @@ LOOK_EVERY = 0.25
 PRUNE_EVERY = 60.0
 
 
-class Store(Messages, Sightings, Directory):
+class Store(Messages, Sightings, Batches, Directory):
     """Messages, devices, tokens and access keys in one SQLite file. All methods belong to the event loop's thread.
 
     A change of a device or a credential is noticed at once if it was made here, within a second if another process

@@ -37,9 +37,10 @@ from dataclasses import dataclass
 from itertools import chain, groupby
 from typing import Any, TypeAlias, TypeVar
 
-from bridge.model.errors import BridgeError, DuplicateMessage, StoreUnavailable, UnknownDevice
+from bridge.model.errors import BridgeError, DuplicateMessage, StoreUnavailable, UnknownDevice, Withdrawn
+from bridge.store.batch_statements import CLAIM
 from bridge.store.rows import Row
-from bridge.store.statements import ADD, FINISH, MOST_ROWS
+from bridge.store.statements import ADD, FINISH, MOST_ROWS, REMOVE
 
 T = TypeVar("T")
 logger = logging.getLogger(__name__)
@@ -53,6 +54,8 @@ processes included."""
 class Add:
     row: Row
     done: Callable[[Any], None]
+    claim: Row | None = None
+    """The target of a batch task that the message is for, as in `CLAIM`: both are written, or neither."""
 
 
 @dataclass(slots=True)
@@ -186,7 +189,10 @@ def merged(connection: sqlite3.Connection, batch: list[Write]) -> list[Any]:
         if apart:
             results += [write.run(connection) for write in writes if type(write) is Other]
         else:
-            execute_merged(connection, ADD, [write.row for write in writes if type(write) is Add])
+            adds = [write for write in writes if type(write) is Add]
+            execute_merged(connection, ADD, [write.row for write in adds])
+            if claims := [write.claim for write in adds if write.claim is not None]:
+                execute_merged(connection, CLAIM, claims)
             execute_merged(connection, FINISH, [write.row for write in writes if type(write) is Finish])
             results += [None if type(write) is Add else True for write in writes]
     return results
@@ -208,6 +214,9 @@ def execute_alone(connection: sqlite3.Connection, write: Write) -> Any:
     try:
         if isinstance(write, Add):
             connection.execute(ADD[1], write.row)
+            if write.claim is not None and not connection.execute(CLAIM[1], write.claim).rowcount:
+                connection.execute(REMOVE, write.row[:1])
+                return Withdrawn("the target does not wait for it any more")
             return None
         if isinstance(write, Finish):
             return connection.execute(FINISH[1], write.row).rowcount == 1

@@ -21,13 +21,13 @@ _TIME = re.compile(r"[0-9]{8}T[0-9]{6}Z")
 def parse_search(query: bytes) -> Search:
     """What ListDevices asks for. Unknown parameters are ignored; of a repeated one the last counts."""
     given = parameters(query)
-    since, until = _time("start_time", given.get("start_time")), _time("end_time", given.get("end_time"))
+    since, until = parse_time("start_time", given.get("start_time")), parse_time("end_time", given.get("end_time"))
     if since is not None and until is not None and since > until:
         raise bad_parameter("start_time", "not after end_time", BAD_PERIOD)
     return Search(
-        limit=_limit(given.get("limit")),
-        before=_marker(given.get("marker")),
-        offset=_offset(given.get("offset")),
+        limit=parse_limit(given.get("limit")),
+        before=parse_marker(given.get("marker")),
+        offset=parse_offset(given.get("offset")),
         product_id=checked("product_id", given.get("product_id"), SHORT_ID),
         node_id=checked("node_id", given.get("node_id"), NODE_ID),
         name=checked("device_name", given.get("device_name"), NAME),
@@ -45,7 +45,7 @@ def parse_action(query: bytes) -> None:
         raise bad_parameter("action_id", "resetSecret")
 
 
-def _limit(text: str | None) -> int:
+def parse_limit(text: str | None) -> int:
     if text is None:
         return DEFAULT_LIMIT
     if not _NUMBER.fullmatch(text) or not 1 <= int(text) <= MAX_LIMIT:
@@ -53,7 +53,7 @@ def _limit(text: str | None) -> int:
     return int(text)
 
 
-def _offset(text: str | None) -> int:
+def parse_offset(text: str | None) -> int:
     if text is None:
         return 0
     if not _NUMBER.fullmatch(text) or int(text) > MAX_OFFSET:
@@ -61,7 +61,7 @@ def _offset(text: str | None) -> int:
     return int(text)
 
 
-def _marker(text: str | None) -> int | None:
+def parse_marker(text: str | None) -> int | None:
     """A record id is a `Device.key`, see `device_render.record_id`."""
     if text is None:
         return None
@@ -76,7 +76,7 @@ def _flag(field: str, text: str | None) -> bool:
     return text is not None and text.lower() == "true"
 
 
-def _time(field: str, text: str | None) -> int | None:
+def parse_time(field: str, text: str | None) -> int | None:
     """Milliseconds since the epoch."""
     if text is None:
         return None
