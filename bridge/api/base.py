@@ -118,8 +118,8 @@ class Broadcasts(Protocol):
     """Messages to whoever listens."""
 
     def broadcast(self, project: str, topic: str, payload: bytes, ttl: int) -> int:
-        """To all connected clients of the project that have subscribed; says how many. With a `ttl`, in seconds, also to
-        sessions whose client comes back within that time."""
+        """To all connected clients of the project that have subscribed; says how many. With a `ttl`, in seconds, also
+        to sessions whose client comes back within that time."""
 
 
 class Access(Protocol):

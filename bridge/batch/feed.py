@@ -1,7 +1,7 @@
 """From targets that wait to messages: at a measured pace, in turns between tasks, each message with its claim.
 
-A message and its claim are stored in one transaction, so a target has a message if and only if it does not wait: however
-often the daemon dies, nobody is sent two, and nobody is left out.
+A message and its claim are stored in one transaction, so a target has a message if and only if it does not wait:
+however often the daemon dies, nobody is sent two, and nobody is left out.
 """
 
 import asyncio

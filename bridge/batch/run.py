@@ -31,6 +31,11 @@ class Run:
     def hungry(self) -> bool:
         return self.status is TaskStatus.PROCESSING and not self.fed
 
+    @property
+    def quiet(self) -> bool:
+        """Nobody is about to be sent a message."""
+        return not self.uncommitted and (self.fed or self.status is TaskStatus.STOPPING)
+
     def look_again(self) -> None:
         """There are targets waiting."""
         self.fed = False

@@ -171,11 +171,11 @@ class Worker:
     async def _end(self) -> None:
         """Close the tasks in which nothing is left to happen."""
         for run in list(self._runs.values()):
-            quiet = run.fed or run.status is TaskStatus.STOPPING
-            if quiet and not run.uncommitted and not self._store.batch_unfinished(run.key):
-                if (final := await self._store.end_batch(run.key, self._clock())) is not None:
-                    _log.info("batch task ended", extra={"task": run.key, "status": final})
-                    del self._runs[run.key]
+            if not run.quiet or self._store.batch_unfinished(run.key):
+                continue
+            if (final := await self._store.end_batch(run.key, self._clock())) is not None:
+                _log.info("batch task ended", extra={"task": run.key, "status": final})
+                del self._runs[run.key]
         if not self._runs:
             self._carrier.watch_ends(None)
             self._ends.clear()

@@ -16,10 +16,20 @@ from bridge.model.errors import UnknownTask
 S = TypeVar("S", bound=StrEnum)
 
 _TASK_ID = re.compile(r"[0-9a-f]{24}")
-_OTHER_TYPES = frozenset(
-    "softwareUpgrade firmwareUpgrade moduleUpgrade createDevices updateDevices deleteDevices freezeDevices "
-    "unfreezeDevices createCommands createAsyncCommands updateDeviceShadows changeGateway".split()
-)
+_OTHER_TYPES = {
+    "softwareUpgrade",
+    "firmwareUpgrade",
+    "moduleUpgrade",
+    "createDevices",
+    "updateDevices",
+    "deleteDevices",
+    "freezeDevices",
+    "unfreezeDevices",
+    "createCommands",
+    "createAsyncCommands",
+    "updateDeviceShadows",
+    "changeGateway",
+}
 """Of the vendor: there are none here."""
 
 
