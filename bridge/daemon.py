@@ -65,7 +65,7 @@ async def serve(settings: Settings, clock: Clock) -> None:
         store.on_device_change(delivery.device_changed)
         delivery.start()
         batches = Batches(store, delivery, settings.batch, clock)
-        batches.start()
+        await batches.start()
         closing.push_async_callback(batches.stop)
         presence = Presence(store, clock)
         broker.hub.watch(presence)

@@ -36,9 +36,9 @@ class Batches:
         self._max_open = settings.max_open
         self._worker = Worker(store, carrier, clock, settings)
 
-    def start(self) -> None:
+    async def start(self) -> None:
         """Raises StoreUnavailable."""
-        self._worker.start()
+        await self._worker.start()
 
     async def stop(self) -> None:
         await self._worker.stop()

@@ -6,6 +6,7 @@ however often the daemon dies, nobody is sent two, and nobody is left out.
 
 import asyncio
 import logging
+from collections import deque
 from collections.abc import Iterable, Sequence
 from functools import partial
 
@@ -46,12 +47,15 @@ class Feed:
         self._counted_at = asyncio.get_running_loop().time()
         self._not_before = 0.0
         self._uncommitted = 0
+        self._turns = 0
         self._refused: list[tuple[Run, tuple[int, int, Obstacle]]] = []
 
     async def turn(self, runs: Iterable[Run]) -> bool:
         """Send what may be sent now. True: there is more. Raises StoreUnavailable."""
         settled = await self._refuse()
-        hungry = [run for run in runs if run.hungry]
+        hungry = deque(run for run in runs if run.hungry)
+        self._turns += 1
+        hungry.rotate(self._turns)  # or the first would always be served when there is room for one
         room = min(self._allowed(), _MOST_UNCOMMITTED - self._uncommitted)
         for left, run in zip(range(len(hungry), 0, -1), hungry, strict=True):
             room -= await self._serve(run, -(-room // left)) if room > 0 else 0

@@ -50,8 +50,13 @@ class Worker:
         self._next_look = self._next_clean = 0.0
         self._work: asyncio.Task[None] | None = None
 
-    def start(self) -> None:
-        """To be called before the first device connects. Raises StoreUnavailable."""
+    async def start(self) -> None:
+        """To be called before the first device connects and the first task is created. Raises StoreUnavailable when the
+        store cannot be read."""
+        try:
+            await self._store.remove_unfinished_batches()
+        except StoreUnavailable as error:  # nobody sees them, and the next start tries again
+            _log.error("unfinished batch tasks cannot be removed", extra={"error": str(error)})
         for task in self._store.open_batches():
             self.open(task)
         self._work = asyncio.get_running_loop().create_task(self._run(list(self._runs.values())), name="batches")
@@ -71,6 +76,7 @@ class Worker:
             self._carrier.watch_ends(self._on_end)
         else:
             run.look_again()
+        self._next_look = 0.0
         self._wake.set()
 
     def stop_run(self, key: int) -> None:
@@ -99,7 +105,6 @@ class Worker:
         self._ends.append(seq)
 
     async def _run(self, resumed: list[Run]) -> None:
-        await self._patiently(self._store.remove_unfinished_batches)
         for run in resumed:
             await self._patiently(partial(self._catch_up, run))
         while True:
