@@ -15,7 +15,8 @@ from bridge.model.errors import UnknownTask
 
 S = TypeVar("S", bound=StrEnum)
 
-_TASK_ID = re.compile(r"[0-9a-f]{24}")
+_TASK_ID = re.compile(r"0{8}[0-7][0-9a-f]{15}")
+"""What 63 bits can be: the rest of the 24 digits is never used."""
 _OTHER_TYPES = {
     "softwareUpgrade",
     "firmwareUpgrade",
