@@ -113,7 +113,6 @@ async def test_accepted(client: Client, fields: dict[str, Any]) -> None:
         ({"ttl": 7}, "ttl", "IOTDA.000006"),
         ({"ttl": 1445}, "ttl", "IOTDA.000006"),
         ({"ttl": "5"}, "ttl", "IOTDA.000006"),
-        ({"ttl": 5.0}, None, None),
         ({"message_id": "m" * 101}, "message_id", "IOTDA.000006"),
         ({"message_id": ""}, "message_id", "IOTDA.000006"),
         ({"message_id": "a b"}, "message_id", "IOTDA.000006"),
@@ -121,13 +120,9 @@ async def test_accepted(client: Client, fields: dict[str, Any]) -> None:
         ({"app_id": []}, "app_id", "IOTDA.000006"),
     ],
 )
-async def test_refused(client: Client, fields: dict[str, Any], named: str | None, code: str | None) -> None:
+async def test_refused(client: Client, fields: dict[str, Any], named: str, code: str) -> None:
     answer = await post(client, **fields)
-    if code is None:
-        assert answer.status in {201, 400}
-        return
     assert (answer.status, answer.code) == (400, code)
-    assert named is not None
     assert named in answer.text
 
 
