@@ -32,6 +32,8 @@ _CLEAN = 60.0
 _PAUSE = 1.0
 """Seconds until the store is tried again."""
 _PAGE = 500
+_TAKEN_BACK = 100
+"""Messages cancelled in one turn: each is a write of its own among those of others."""
 _MOST_ENDS = 5000
 _DAY = 86_400_000
 
@@ -168,7 +170,7 @@ class Worker:
     async def _take_back(self, run: Run) -> None:
         """One page of a task that is Stopping."""
         await self._store.stop_waiting(run.key)
-        page = self._store.processing_targets(run.key, after=run.taken_back, limit=_PAGE)
+        page = self._store.processing_targets(run.key, after=run.taken_back, limit=_TAKEN_BACK)
         if page:
             await self._feed.withdraw(run, page)
         run.taken_back = page[-1].number if page else 0

@@ -5,6 +5,7 @@ import random
 import time
 from collections import Counter
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from tests.acceptance.account import SECRET, Account
 from tests.acceptance.clock import SharedClock
 from tests.acceptance.conftest import NewDaemon, clocked_daemon
 from tests.acceptance.daemon import Daemon
-from tests.acceptance.device import Device, Login
+from tests.acceptance.device import Device, Login, Received
 from tests.acceptance.waiting import eventually
 
 TASKS = f"/v5/iot/{DEFAULT_PROJECT}/batchtasks"
@@ -48,6 +49,14 @@ def progress(daemon: Daemon, task_id: str) -> dict[str, int]:
     return found
 
 
+def begun(daemon: Daemon, task_id: str, least: int) -> bool:
+    return MANY - progress(daemon, task_id)["waitting"] >= least
+
+
+def delivered(daemon: Daemon, task_id: str, least: int) -> bool:
+    return progress(daemon, task_id)["success"] >= least
+
+
 def add_devices(daemon: Daemon, count: int) -> list[str]:
     names = [f"many-{number}" for number in range(count)]
     with daemon.admin() as admin:
@@ -74,9 +83,8 @@ def test_a_task_survives_kill_9_and_nobody_gets_two(new_daemon: NewDaemon, closi
     task_id = create(daemon, names)
     source = random.Random(1)  # noqa: S311 - to be the same every time
     for _ in range(KILLS):
-        begun = MANY - progress(daemon, task_id)["waitting"]
-        more = begun + source.randrange(1, 40)
-        eventually(lambda more=more: MANY - progress(daemon, task_id)["waitting"] >= more)
+        more = MANY - progress(daemon, task_id)["waitting"] + source.randrange(1, 40)
+        eventually(partial(begun, daemon, task_id, more))
         daemon.kill()
         daemon.start()
     state = progress(daemon, task_id)
@@ -103,20 +111,20 @@ def test_connected_devices_get_it_once_while_the_daemon_is_killed(new_daemon: Ne
     names = add_devices(daemon, 60)
     heard: set[tuple[str, str]] = set()
 
-    def note(name: str, payload: bytes) -> None:
-        heard.add((name, json.loads(payload)["id"]))
+    def note(name: str, message: Received) -> None:
+        heard.add((name, json.loads(message.payload)["id"]))
 
     def connect_all() -> None:
         for name in names:
             device = Device(daemon.mqtt, Login(name, SECRET, name))
-            device.on_received = lambda message, name=name: note(name, message.payload)
+            device.on_received = partial(note, name)
             closing.callback(device.close)
             device.connect()
 
     connect_all()
     task_id = create(daemon, names, document={"message": "hello"})
     for least in (10, 30):
-        eventually(lambda least=least: progress(daemon, task_id)["success"] >= least)
+        eventually(partial(delivered, daemon, task_id, least))
         daemon.kill()
         daemon.start()
         connect_all()
