@@ -6,7 +6,7 @@ from typing import Any
 from starlette.routing import Router
 
 from bridge.api.access import AccessCheck
-from bridge.api.base import Access, BatchTasks, Broadcasts, Devices, Messages
+from bridge.api.base import Access, BatchTasks, Broadcasts, Devices, Messages, Rules
 from bridge.api.direct import Direct
 from bridge.api.health import health_routes
 from bridge.api.iotda.batch_tasks import BatchTaskManagement
@@ -14,6 +14,7 @@ from bridge.api.iotda.broadcasts import BroadcastMessages
 from bridge.api.iotda.devices import DeviceManagement
 from bridge.api.iotda.errors import answer_error
 from bridge.api.iotda.messages import DeviceMessages
+from bridge.api.iotda.rules import RoutingRules
 from bridge.api.resource import NoResource
 from bridge.api.settings import HttpSettings
 from bridge.model.clock import Clock, system_clock
@@ -32,6 +33,7 @@ def create_app(
     *,
     messages: Messages,
     devices: Devices,
+    rules: Rules,
     access: Access,
     ready: Callable[[], bool],
     settings: HttpSettings,
@@ -50,7 +52,13 @@ def create_app(
     check = AccessCheck(access, failures, clock, max_body=settings.max_body)
     device_messages = DeviceMessages(messages, check, max_body=settings.max_body, max_ttl=max_ttl)
     device_management = DeviceManagement(devices, check, max_body=settings.max_body)
-    routes = [*device_messages.routes(), *device_management.routes(), *health_routes(ready, answer_error)]
+    routing_rules = RoutingRules(rules, check, max_body=settings.max_body)
+    routes = [
+        *device_messages.routes(),
+        *device_management.routes(),
+        *routing_rules.routes(),
+        *health_routes(ready, answer_error),
+    ]
     if batches is not None:
         routes += BatchTaskManagement(batches, check, clock, max_body=settings.max_body, max_ttl=max_ttl).routes()
     if broadcasts is not None:

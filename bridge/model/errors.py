@@ -19,6 +19,10 @@ BridgeError
 ├── WrongTaskState         the batch task is not in a state in which that can be done
 ├── TooManyTasks           the project has as many unfinished batch tasks as are allowed
 ├── Withdrawn              the batch task does not want this message any more
+├── UnknownRule            the project has no rule with that id
+├── UnknownAction          the project has no action with that id
+├── TooManyRules           the project has as many rules as one may have
+├── TooManyActions         the rule has as many actions as one may have
 ├── QueueFull              the device has as many PENDING messages as the configuration allows
 ├── BadSettings            the configuration asks for something that cannot work
 └── StoreUnavailable       the disk or the database refuses; nothing was accepted
@@ -98,6 +102,22 @@ class TooManyTasks(BridgeError):
 
 
 class Withdrawn(BridgeError):
+    pass
+
+
+class UnknownRule(BridgeError):
+    pass
+
+
+class UnknownAction(BridgeError):
+    pass
+
+
+class TooManyRules(BridgeError):
+    pass
+
+
+class TooManyActions(BridgeError):
     pass
 
 

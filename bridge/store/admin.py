@@ -9,11 +9,15 @@ from bridge.store.access_keys import AccessKeys
 from bridge.store.batch_records import BatchRecords
 from bridge.store.connection import open_connection
 from bridge.store.devices import Devices
+from bridge.store.rules import Rules
 from bridge.store.tokens import Tokens
 
 
-class Admin(Devices, Tokens, AccessKeys, BatchRecords):
-    """Devices, tokens and access keys, written by the calling thread. A running daemon notices within a second."""
+class Admin(Devices, Tokens, AccessKeys, Rules, BatchRecords):
+    """Devices, tokens, access keys and rules, written by the calling thread.
+
+    A running daemon notices within a second.
+    """
 
     @classmethod
     def open(cls, path: Path | str, clock: Clock) -> Self:

@@ -12,6 +12,7 @@ from bridge.model.clock import Clock
 from bridge.model.device import Device
 from tests.api.memory import PROJECT, MemoryAccess
 from tests.api.no_devices import NoDevices
+from tests.api.no_rules import NoRules
 from tests.batch.batch_site import BatchSite
 
 
@@ -29,6 +30,7 @@ class ApiSite(BatchSite):
             app = create_app(
                 messages=site.delivery,
                 devices=NoDevices(),
+                rules=NoRules(),
                 access=MemoryAccess(),
                 ready=lambda: True,
                 settings=settings,

@@ -100,7 +100,8 @@ async def test_a_life(site: ApiSite, client: Client) -> None:
     assert publish.payload == b'{"a": 1.0}'
     for _ in range(100):
         details = (await client.get(f"{TASKS}/{task_id}")).json()
-        if details["batchtask"]["task_progress"]["success"] == 1:
+        progress = details["batchtask"]["task_progress"]
+        if progress["success"] == progress["fail_wait_retry"] == 1:
             break
         await site.let_pass(0.1)
         await site.store.flush()

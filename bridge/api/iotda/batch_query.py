@@ -7,8 +7,8 @@ from typing import TypeVar
 
 from bridge.api.iotda.batch_parse import CREATE_MESSAGES
 from bridge.api.iotda.device_parse import ID, SHORT_ID, checked
-from bridge.api.iotda.device_query import parse_limit, parse_marker, parse_offset
 from bridge.api.iotda.errors import bad_parameter
+from bridge.api.iotda.paging import parse_paging
 from bridge.api.iotda.query import parameters
 from bridge.model.batch import TargetSearch, TargetStatus, TaskSearch, TaskStatus
 from bridge.model.errors import UnknownTask
@@ -41,9 +41,7 @@ def parse_tasks(query: bytes) -> TaskSearch | None:
     if task_type not in {CREATE_MESSAGES, *_OTHER_TYPES}:
         raise bad_parameter("task_type", f"a type of batch task, {CREATE_MESSAGES} for example")
     search = TaskSearch(
-        limit=parse_limit(given.get("limit")),
-        before=parse_marker(given.get("marker")),
-        offset=parse_offset(given.get("offset")),
+        **parse_paging(given)._asdict(),
         app_id=checked("app_id", given.get("app_id"), SHORT_ID),
         status=_one_of("status", given.get("status"), TaskStatus),
     )
@@ -55,9 +53,7 @@ def parse_details(query: bytes) -> TargetSearch | None:
     given = parameters(query)
     removed = given.get("task_detail_status") == "Removed"
     search = TargetSearch(
-        limit=parse_limit(given.get("limit")),
-        before=parse_marker(given.get("marker")),
-        offset=parse_offset(given.get("offset")),
+        **parse_paging(given)._asdict(),
         status=None if removed else _one_of("task_detail_status", given.get("task_detail_status"), TargetStatus),
         device_id=checked("target", given.get("target"), ID),
     )
