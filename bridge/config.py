@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 
 from bridge import values
 from bridge.api.settings import HttpSettings
+from bridge.batch.settings import BatchSettings
 from bridge.broker.settings import MqttSettings
 from bridge.delivery.settings import DeliverySettings
 from bridge.events.settings import LONGEST, ChannelSettings
@@ -28,6 +29,7 @@ SECTIONS: dict[str, type[Any]] = {
     "mqtt": MqttSettings,
     "delivery": DeliverySettings,
     "channels": ChannelSettings,
+    "batch": BatchSettings,
     "store": StoreSettings,
     "log": LogSettings,
 }
@@ -55,6 +57,7 @@ class Settings:
     mqtt: MqttSettings = dataclasses.field(default_factory=MqttSettings)
     delivery: DeliverySettings = dataclasses.field(default_factory=DeliverySettings)
     channels: ChannelSettings = dataclasses.field(default_factory=ChannelSettings)
+    batch: BatchSettings = dataclasses.field(default_factory=BatchSettings)
     store: StoreSettings = dataclasses.field(default_factory=StoreSettings)
     log: LogSettings = dataclasses.field(default_factory=LogSettings)
 

@@ -14,6 +14,7 @@ import uvloop
 from bridge import __version__
 from bridge.api.app import create_app
 from bridge.api.server import HttpServer
+from bridge.batch import Batches
 from bridge.broker import MqttBroker
 from bridge.config import Settings
 from bridge.data_dir import ADMIN_TOKEN, DataDir
@@ -61,6 +62,8 @@ async def serve(settings: Settings, clock: Clock) -> None:
         store.put_token("admin", token, None, frozenset(("admin",)))
 
         core = _core(store, settings, clock, closing)
+        await core.batches.start()
+        closing.push_async_callback(core.batches.stop)
         app = create_app(
             messages=core.delivery,
             replies=core.replies,
@@ -72,6 +75,8 @@ async def serve(settings: Settings, clock: Clock) -> None:
             settings=settings.http,
             max_ttl=settings.delivery.max_ttl,
             clock=clock,
+            batches=core.batches,
+            broadcasts=core.broker.hub,
         )
         http = HttpServer(app, settings.http)
         await core.broker.start()
@@ -106,6 +111,7 @@ class _Core(NamedTuple):
     broker: MqttBroker
     delivery: Delivery
     replies: Replies
+    batches: Batches
     events: Events
     registry: Registry
     rules: Rules
@@ -126,6 +132,7 @@ def _core(store: Store, settings: Settings, clock: Clock, closing: contextlib.As
     broker.hub.hear(replies)
     store.on_device_change(replies.device_changed)
     delivery.start()
+    batches = Batches(store, delivery, settings.batch, clock)
 
     presence = Presence(store, clock)
     broker.hub.watch(presence)
@@ -137,7 +144,7 @@ def _core(store: Store, settings: Settings, clock: Clock, closing: contextlib.As
     rules = Rules(store)
     rules.start()
     closing.callback(rules.stop)
-    return _Core(broker, delivery, replies, events, Registry(store, broker.hub, presence), rules)
+    return _Core(broker, delivery, replies, batches, events, Registry(store, broker.hub, presence), rules)
 
 
 def _joined(host: str, port: int) -> str:

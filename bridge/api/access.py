@@ -42,6 +42,10 @@ class AccessCheck:
         self._clock = clock
         self._max_body = max_body
 
+    def with_max_body(self, max_body: int) -> "AccessCheck":
+        """The same check for paths whose requests may be larger; failures are counted together."""
+        return AccessCheck(self._access, self._failures, self._clock, max_body=max_body)
+
     def enter(self, call: Call, project: str, scope: str) -> Principal:
         """Whoever sent this request, if they may do that there. Errors: Forbidden; NoCredentials if nobody looked."""
         principal = call.principal

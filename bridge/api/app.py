@@ -6,9 +6,11 @@ from typing import Any
 from starlette.routing import Router
 
 from bridge.api.access import AccessCheck
-from bridge.api.base import Access, Channels, Devices, Messages, Replies, Rules
+from bridge.api.base import Access, BatchTasks, Broadcasts, Channels, Devices, Messages, Replies, Rules
 from bridge.api.direct import Direct
 from bridge.api.health import health_routes
+from bridge.api.iotda.batch_tasks import BatchTaskManagement
+from bridge.api.iotda.broadcasts import BroadcastMessages
 from bridge.api.iotda.devices import DeviceManagement
 from bridge.api.iotda.errors import answer_error
 from bridge.api.iotda.messages import DeviceMessages
@@ -40,8 +42,11 @@ def create_app(
     settings: HttpSettings,
     max_ttl: int,
     clock: Clock = system_clock,
+    batches: BatchTasks | None = None,
+    broadcasts: Broadcasts | None = None,
 ) -> Api:
     """`ready` is asked by /readyz; `max_ttl` is the largest ttl of a message, in minutes.
+    A part that is None has no routes.
 
     The application has no start or end of its own: it may be served as soon as the others are ready, and dropped. It is
     a bare router: each `Resource` answers its errors itself, so Starlette's middleware would have nothing to do.
@@ -52,15 +57,20 @@ def create_app(
     project_messages = ProjectMessages(messages, check)
     device_management = DeviceManagement(devices, check, max_body=settings.max_body)
     routing_rules = RoutingRules(rules, check, max_body=settings.max_body)
+    routes = [
+        *device_messages.routes(),
+        *project_messages.routes(),
+        *device_management.routes(),
+        *routing_rules.routes(),
+        *health_routes(ready, answer_error),
+    ]
+    if batches is not None:
+        routes += BatchTaskManagement(batches, check, clock, max_body=settings.max_body, max_ttl=max_ttl).routes()
+    if broadcasts is not None:
+        routes += BroadcastMessages(broadcasts, check, clock, max_body=settings.max_body).routes()
     return Api(
         device_messages.direct(),
-        [
-            *device_messages.routes(),
-            *project_messages.routes(),
-            *device_management.routes(),
-            *routing_rules.routes(),
-            *health_routes(ready, answer_error),
-        ],
+        routes,
         redirect_slashes=False,  # a path with one slash more is another path, and a POST must not be redirected
         default=NoResource(answer_error),
     )

@@ -1,9 +1,18 @@
 """What the API needs of the rest of the daemon. Anything with these methods will do."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from bridge.model.access_key import AccessKey
+from bridge.model.batch import (
+    FoundTasks,
+    TargetResult,
+    TargetSearch,
+    Task,
+    TaskDetails,
+    TaskOrder,
+    TaskSearch,
+)
 from bridge.model.device import Slot
 from bridge.model.errors import BridgeError
 from bridge.model.event import ChannelInfo, Polled
@@ -130,6 +139,40 @@ class Devices(Protocol):
         self, project: str, device_id: str, fingerprint: str, slot: Slot, *, disconnect: bool
     ) -> None:
         """Errors: UnknownDevice, WrongAuthType, StoreUnavailable."""
+
+
+class BatchTasks(Protocol):
+    """One message for many devices. Errors of all: StoreUnavailable; of those with a key: UnknownTask."""
+
+    async def create(self, project: str, order: TaskOrder) -> Task:
+        """Returns once it is durable. Errors: TooManyTasks."""
+
+    async def find(self, project: str, search: TaskSearch) -> FoundTasks: ...
+
+    async def details(self, project: str, key: int, search: TargetSearch) -> TaskDetails: ...
+
+    async def stop_task(self, project: str, key: int) -> None:
+        """Errors: WrongTaskState."""
+
+    async def stop_targets(self, project: str, key: int, targets: Sequence[str]) -> Sequence[TargetResult]:
+        """Errors: WrongTaskState."""
+
+    async def retry_task(self, project: str, key: int) -> None:
+        """Errors: WrongTaskState."""
+
+    async def retry_targets(self, project: str, key: int, targets: Sequence[str]) -> Sequence[TargetResult]:
+        """Errors: WrongTaskState."""
+
+    async def remove(self, project: str, key: int) -> None:
+        """Errors: WrongTaskState."""
+
+
+class Broadcasts(Protocol):
+    """Messages to whoever listens."""
+
+    def broadcast(self, project: str, topic: str, payload: bytes, ttl: int) -> int:
+        """To all connected clients of the project that have subscribed; says how many. With a `ttl`, in seconds, also
+        to sessions whose client comes back within that time."""
 
 
 class Rules(Protocol):

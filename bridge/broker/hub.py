@@ -94,6 +94,14 @@ class Hub:
         if device is None or device.frozen:
             self.disconnect(key)
 
+    def broadcast(self, project: str, topic: str, payload: bytes, ttl: int) -> int:
+        """To all connected clients that have subscribed, each at the QoS of its subscription, at most 1; says how many.
+        With a `ttl`, in seconds, also to sessions whose client comes back within that time."""
+        publish = Publish(topic, payload, qos=1)
+        if ttl:
+            publish.properties["message_expiry_interval"] = ttl
+        return self.router.route(project, publish, connected_only=not ttl)
+
     # Downlinks
 
     def room(self, device: int) -> int:

@@ -87,14 +87,18 @@ class Router:
         # The vendor's tree is the platform's own: what a device says there always has a reader.
         return ReasonCode.SUCCESS if reached or publish.topic.startswith("$") else ReasonCode.NO_MATCHING_SUBSCRIBERS
 
-    def route(self, project: str, publish: Publish, sender: Session | None = None) -> int:
-        """Hand a message to every subscriber. Returns how many there are."""
+    def route(
+        self, project: str, publish: Publish, sender: Session | None = None, *, connected_only: bool = False
+    ) -> int:
+        """Hand a message to every subscriber, or every one that is connected. Returns how many there are."""
         expiry = publish.properties.get("message_expiry_interval")
         expires = self._loop.time() + expiry if expiry is not None else 0.0
         reached = 0
         subscribers = self._tree(project).match(publish.topic)
         for session, subscription in list(subscribers.items()):
             if subscription.no_local and session is sender:  # [MQTT-3.8.3-3]
+                continue
+            if connected_only and session.line is None:
                 continue
             self._forward(session, publish, min(publish.qos, subscription.qos), expires)  # [MQTT-3.8.4-8]
             reached += 1

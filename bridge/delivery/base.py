@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Protocol
 
+from bridge.model.batch import Claim
 from bridge.model.device import Device
 from bridge.model.errors import BridgeError
 from bridge.model.inquiry import Inquiry, Page
@@ -27,9 +28,14 @@ class MessageStore(Protocol):
         message: Message,
         done: Callable[[BridgeError | None], None],
         channel: int | None = None,
+        *,
         once: Once | None = None,
+        claim: Claim | None = None,
     ) -> None:
-        """Accept a PENDING message and assign its `seq` at once. Errors: DuplicateMessage, StoreUnavailable.
+        """Accept a PENDING message and assign its `seq` at once. Errors: DuplicateMessage, StoreUnavailable; and
+        Withdrawn when the target that it is to claim does not wait any more.
+
+        `claim` and message are stored together or not at all.
 
         With `send_at` it is held: not among `pending` until it is released. `once` is remembered together with the
         message, or neither is; in place of what the device knew by that key.

@@ -33,6 +33,7 @@ from bridge.delivery.reading import Reading
 from bridge.delivery.repeats import Repeats
 from bridge.delivery.schedule import Released, Schedule
 from bridge.delivery.settings import DeliverySettings
+from bridge.model.batch import Claim
 from bridge.model.clock import Clock
 from bridge.model.device import Device
 from bridge.model.errors import BridgeError, QueueFull, UnknownMessage
@@ -129,20 +130,32 @@ class Delivery(Reading):
     def unfollow(self, seq: int) -> None:
         self._answers.unfollow(seq)
 
+    def carry(
+        self, project: str, device_id: str, draft: Draft, claim: Claim, done: Callable[[BridgeError | None], None]
+    ) -> None:
+        """Accept a message for a target of a batch task. `done` is called once, later: after the commit of both, with
+        None, or with DuplicateMessage, UnknownDevice, Withdrawn or StoreUnavailable. How the message ends is told to
+        who has asked with `watch_ends`.
+
+        Raises UnknownDevice, QueueFull, StoreUnavailable; then `done` is not called.
+        """
+        outbox, message, channel = self._accepted(project, device_id, draft)
+        self._store.add(message, partial(self._carried, outbox, message, done), channel, claim=claim)
+        if not draft.ttl:
+            outbox.uncached.add(message.seq)
+
     def _accept(self, project: str, device_id: str, draft: Draft, once: Once | None = None) -> Message:
-        outbox = self._outbox(self._device(project, device_id))
-        if outbox.pending >= self._settings.max_pending_per_device:
-            self._make_room(outbox)
-        now = self._clock()
-        lifetime = draft.ttl * _MINUTE or int(self._settings.uncached_wait * 1000)
-        message = Message(outbox.device.key, draft, now, (draft.send_at or now) + lifetime)
-        outbox.pending += 1
-        channel = self._channels.get(project) if draft.ttl else None  # without a ttl it is not cached
+        outbox, message, channel = self._accepted(project, device_id, draft)
         added = self._added if draft.send_at is None else self._held
-        self._store.add(message, partial(added, outbox, message), channel, once)
+        self._store.add(message, partial(added, outbox, message), channel, once=once)
         if not draft.ttl:
             outbox.uncached.add(message.seq)
         return message
+
+    def watch_ends(self, ended: Callable[[int], None] | None) -> None:
+        """`ended(seq)` is called for every message, whoever sent it, after the commit of its end; but not for one that
+        is removed. None: nobody watches any more."""
+        self._moves.ended = ended
 
     async def cancel(self, project: str, device_id: str, message_id: str) -> None:
         """Forget a message. One that was PENDING is not sent from now on. Raises UnknownDevice, UnknownMessage,
@@ -208,6 +221,27 @@ class Delivery(Reading):
             self._fail(outbox, seq, Failure.REFUSED, f"{text}: {reason}" if reason else text)
 
     # One message
+
+    def _accepted(self, project: str, device_id: str, draft: Draft) -> tuple[Outbox, Message, int | None]:
+        """Its place in the queue, and the channel that is to tell of it. Raises UnknownDevice, QueueFull."""
+        outbox = self._outbox(self._device(project, device_id))
+        if outbox.pending >= self._settings.max_pending_per_device:
+            self._make_room(outbox)
+        now = self._clock()
+        lifetime = draft.ttl * _MINUTE or int(self._settings.uncached_wait * 1000)
+        outbox.pending += 1
+        message = Message(outbox.device.key, draft, now, (draft.send_at or now) + lifetime)
+        return outbox, message, self._channels.get(project) if draft.ttl else None  # without a ttl it is not cached
+
+    def _carried(
+        self,
+        outbox: Outbox,
+        message: Message,
+        done: Callable[[BridgeError | None], None],
+        error: BridgeError | None,
+    ) -> None:
+        self._added(outbox, message, error)
+        done(error)
 
     def _added(self, outbox: Outbox, message: Message, error: BridgeError | None) -> None:
         """The commit that holds the message is done, or failed. Called in the order of `seq`."""

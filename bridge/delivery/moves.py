@@ -27,6 +27,8 @@ class Moves:
         self._decided: dict[int, Outcome] = {}
         self._removing: dict[int, Outcome | None] = {}
         """What is being removed, and how it would have ended meanwhile: that counts if the removal is refused."""
+        self.ended: Callable[[int], None] | None = None
+        """Called with the `seq` of each message whose end is committed."""
 
     def __contains__(self, seq: int) -> bool:
         return seq in self._decided or seq in self._removing
@@ -74,6 +76,8 @@ class Moves:
                 asyncio.get_running_loop().call_later(_RETRY, self._write, seq, outcome, told, channel)
                 return
             del self._decided[seq]
+            if result and self.ended is not None:
+                self.ended(seq)
             if result and outcome.status is not Status.DELIVERED:
                 told(seq, outcome)
 

@@ -17,6 +17,10 @@ BridgeError
 ├── DuplicateAccessKey     the project already has an access key of that name
 ├── KeyReused              an idempotency key came with another request before
 ├── RepeatedTooLate        what the repeated request had made is gone
+├── UnknownTask            no such batch task in this project
+├── WrongTaskState         the batch task is not in a state in which that can be done
+├── TooManyTasks           the project has as many unfinished batch tasks as are allowed
+├── Withdrawn              the batch task does not want this message any more
 ├── UnknownRule            the project has no rule with that id
 ├── UnknownAction          the project has no action with that id
 ├── TooManyRules           the project has as many rules as one may have
@@ -94,6 +98,22 @@ class KeyReused(BridgeError):
 
 
 class RepeatedTooLate(BridgeError):
+    pass
+
+
+class UnknownTask(BridgeError):
+    pass
+
+
+class WrongTaskState(BridgeError):
+    pass
+
+
+class TooManyTasks(BridgeError):
+    pass
+
+
+class Withdrawn(BridgeError):
     pass
 
 

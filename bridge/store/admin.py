@@ -6,13 +6,14 @@ from typing import Self
 
 from bridge.model.clock import Clock
 from bridge.store.access_keys import AccessKeys
+from bridge.store.batch_records import BatchRecords
 from bridge.store.connection import open_connection
 from bridge.store.devices import Devices
 from bridge.store.rules import Rules
 from bridge.store.tokens import Tokens
 
 
-class Admin(Devices, Tokens, AccessKeys, Rules):
+class Admin(Devices, Tokens, AccessKeys, Rules, BatchRecords):
     """Devices, tokens, access keys and rules, written by the calling thread.
 
     A running daemon notices within a second.

@@ -7,6 +7,7 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from functools import partial
 from types import MappingProxyType
 
+from bridge.model.batch import Claim
 from bridge.model.device import Device
 from bridge.model.errors import BridgeError
 from bridge.model.event import CANCELLED
@@ -41,12 +42,15 @@ class Messages:
         message: Message,
         done: Callable[[BridgeError | None], None],
         channel: int | None = None,
+        *,
         once: Once | None = None,
+        claim: Claim | None = None,
     ) -> None:
         self._seq += 1
         message.seq = self._seq
         if once is None and message.draft.send_at is None:
-            self._writer.put(Add(added_row(message), done, channel))
+            claimed = None if claim is None else (claim.task, claim.number, message.seq)
+            self._writer.put(Add(added_row(message), done, channel, claimed))
         elif channel is None:
             self._writer.put(Other(partial(add_apart, message, once), done))
         else:

@@ -234,6 +234,72 @@ def idempotency_keys(database: Database) -> None:
     """)
 
 
+@MIGRATIONS()
+def batch_tasks(database: Database) -> None:
+    # A task that is 'Removed' is deleted in pieces. The trigger keeps a target from waiting for the end of a message
+    # that is gone, whoever deleted it; one that had ended just before counts as it ended.
+    database.executescript("""
+        CREATE TABLE batch_task (
+            key INTEGER PRIMARY KEY AUTOINCREMENT,
+            project TEXT NOT NULL,
+            name TEXT NOT NULL,
+            app_id TEXT,
+            status TEXT NOT NULL DEFAULT 'Initializing',
+            created_at INTEGER NOT NULL,
+            starts_at INTEGER,
+            retry_count INTEGER NOT NULL,
+            retry_interval INTEGER NOT NULL,
+            finished_at INTEGER,
+            ttl INTEGER NOT NULL,
+            message_id TEXT,
+            message_name TEXT,
+            encoding TEXT,
+            payload_format TEXT,
+            topic TEXT,
+            suffix TEXT,
+            correlation_data TEXT,
+            response_topic TEXT,
+            user_properties TEXT,
+            content TEXT NOT NULL
+        );
+        CREATE INDEX batch_task_of_project ON batch_task (project);
+        CREATE INDEX batch_task_open ON batch_task (project) WHERE finished_at IS NULL;
+        CREATE INDEX batch_task_finished ON batch_task (finished_at);
+        CREATE TABLE batch_target (
+            task INTEGER NOT NULL REFERENCES batch_task (key),
+            number INTEGER NOT NULL,
+            device_id TEXT NOT NULL,
+            status TEXT NOT NULL,
+            attempts INTEGER NOT NULL DEFAULT 0,
+            retries INTEGER NOT NULL,
+            stopping INTEGER NOT NULL DEFAULT 0,
+            seq INTEGER,
+            retry_at INTEGER,
+            reason TEXT,
+            detail TEXT,
+            PRIMARY KEY (task, number)
+        ) WITHOUT ROWID;
+        CREATE INDEX batch_target_by_status ON batch_target (task, status);
+        CREATE INDEX batch_target_called ON batch_target (task, device_id);
+        CREATE INDEX batch_target_sent ON batch_target (seq) WHERE status = 'Processing';
+        CREATE INDEX batch_target_to_retry ON batch_target (task, retry_at) WHERE status = 'FailWaitRetry';
+        CREATE TRIGGER batch_target_bereft AFTER DELETE ON message BEGIN
+            UPDATE batch_target SET
+                status = CASE
+                    WHEN OLD.status = 'DELIVERED' THEN 'Success'
+                    WHEN OLD.status = 'PENDING' AND stopping THEN 'Stopped'
+                    ELSE 'Fail'
+                END,
+                reason = CASE
+                    WHEN OLD.status = 'DELIVERED' OR OLD.status = 'PENDING' AND stopping THEN NULL
+                    WHEN OLD.status = 'TIMEOUT' THEN 'timeout'
+                    ELSE ifnull(OLD.failure, 'removed')
+                END
+            WHERE seq = OLD.seq AND status = 'Processing';
+        END;
+    """)
+
+
 NAMES = {
     devices.__name__,
     messages.__name__,
@@ -245,5 +311,6 @@ NAMES = {
     channels.__name__,
     scheduled_messages.__name__,
     idempotency_keys.__name__,
+    batch_tasks.__name__,
 }
 """Every migration this version knows."""

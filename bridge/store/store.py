@@ -12,6 +12,7 @@ from bridge.model.clock import Clock
 from bridge.model.errors import StoreUnavailable
 from bridge.model.inquiry import Inquiry, Page
 from bridge.store.admin import Admin
+from bridge.store.batches import Batches
 from bridge.store.changes import Changes
 from bridge.store.connection import open_connection
 from bridge.store.directory import Directory
@@ -33,7 +34,7 @@ LOOK_EVERY = 0.25
 PRUNE_EVERY = 60.0
 
 
-class Store(Messages, Sightings, Events, Directory):
+class Store(Messages, Sightings, Events, Batches, Directory):
     """Messages, events, devices and credentials in one SQLite file. All methods belong to the event loop's thread.
 
     A change of a device or a credential is noticed at once if it was made here, within a second if another process

@@ -38,12 +38,13 @@ from dataclasses import dataclass
 from itertools import chain, groupby
 from typing import Any, TypeAlias, TypeVar
 
-from bridge.model.errors import BridgeError, DuplicateMessage, StoreUnavailable, UnknownDevice
+from bridge.model.errors import BridgeError, DuplicateMessage, StoreUnavailable, UnknownDevice, Withdrawn
 from bridge.model.event import Extent
 from bridge.model.message import Status
+from bridge.store.batch_statements import CLAIM
 from bridge.store.journal import Change, Journal, TellStatus
 from bridge.store.rows import CREATED_AT, Row
-from bridge.store.statements import ADD, FINISH, MOST_ROWS
+from bridge.store.statements import ADD, FINISH, MOST_ROWS, REMOVE
 
 T = TypeVar("T")
 logger = logging.getLogger(__name__)
@@ -58,6 +59,8 @@ class Add:
     row: Row
     done: Callable[[Any], None]
     channel: int | None = None
+    claim: Row | None = None
+    """The target of a batch task that the message is for, as in `CLAIM`: both are written, or neither."""
 
 
 @dataclass(slots=True)
@@ -226,6 +229,8 @@ def merged(connection: sqlite3.Connection, journal: Journal, batch: list[Write])
         else:
             adds = [write for write in writes if type(write) is Add]
             execute_merged(connection, ADD, [write.row for write in adds])
+            if claims := [write.claim for write in adds if write.claim is not None]:
+                execute_merged(connection, CLAIM, claims)
             if told := [added(write.channel, write.row) for write in adds if write.channel is not None]:
                 journal.changed(told)
             finishes = [write for write in writes if type(write) is Finish]
@@ -290,6 +295,9 @@ def told_alone(connection: sqlite3.Connection, journal: Journal, write: Write) -
 def change(connection: sqlite3.Connection, journal: Journal, write: Write) -> Any:
     if isinstance(write, Add):
         connection.execute(ADD[1], write.row)
+        if write.claim is not None and not connection.execute(CLAIM[1], write.claim).rowcount:
+            connection.execute(REMOVE, write.row[:1])
+            return Withdrawn("the target does not wait for it any more")
         if write.channel is not None:
             journal.changed([added(write.channel, write.row)])
         return None

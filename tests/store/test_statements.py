@@ -2,20 +2,20 @@ import re
 
 import pytest
 
-from bridge.store import Store, statements
+from bridge.store import Store, batch_statements, statements
 
 
 def texts() -> dict[str, str]:
     """Every statement of the module: a new one is held to these rules by being there."""
     found = {}
-    for name, value in vars(statements).items():
+    for name, value in (*vars(statements).items(), *vars(batch_statements).items()):
         for key, text in value.items() if isinstance(value, dict) and name.isupper() else [("", value)]:
             if isinstance(text, str) and re.match(r"\s*(SELECT|INSERT|UPDATE|DELETE|WITH)\b", text):
                 found[f"{name} {key}".strip()] = text
     return found
 
 
-TABLE = r"(message|device|token|access_key|change|channel|subscriber|event|idempotency_key)\b"
+TABLE = r"(message|device|token|access_key|change|channel|subscriber|event|idempotency_key|batch_task|batch_target|target)\b"
 
 
 @pytest.mark.parametrize("text", texts().values(), ids=texts())
@@ -40,6 +40,9 @@ def test_statements_are_found() -> None:
         ("FAIL_UNCACHED", "message_uncached (ttl=?)"),
         ("MESSAGES FAILED", "message_missed (device=? AND seq<?)"),
         ("MESSAGES TIMEOUT", "message_missed (device=? AND seq<?)"),
+        ("WAITING", "batch_target_by_status (task=? AND status=?)"),
+        ("SETTLE", "batch_target_sent (seq=?)"),
+        ("TO_RETRY", "batch_target_to_retry (task=? AND retry_at<?)"),
         ("BLOCKS", "message_by_block (<expr>=? AND device=?)"),
         ("MESSAGES_PENDING", "message_pending (device=? AND seq<?)"),
         ("MESSAGES_PENDING", "message_held (device=? AND seq<?)"),

@@ -17,7 +17,7 @@ _TIME = re.compile(r"[0-9]{8}T[0-9]{6}Z")
 def parse_search(query: bytes) -> Search:
     """What ListDevices asks for. Unknown parameters are ignored; of a repeated one the last counts."""
     given = parameters(query)
-    since, until = _time("start_time", given.get("start_time")), _time("end_time", given.get("end_time"))
+    since, until = parse_time("start_time", given.get("start_time")), parse_time("end_time", given.get("end_time"))
     if since is not None and until is not None and since > until:
         raise bad_parameter("start_time", "not after end_time", BAD_PERIOD)
     return Search(
@@ -39,7 +39,7 @@ def parse_action(query: bytes) -> None:
         raise bad_parameter("action_id", "resetSecret")
 
 
-def _time(field: str, text: str | None) -> int | None:
+def parse_time(field: str, text: str | None) -> int | None:
     """Milliseconds since the epoch."""
     if text is None:
         return None

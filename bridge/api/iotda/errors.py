@@ -1,7 +1,7 @@
 """The error table of the dialect: what went wrong → status, code and text.
 
 The vendor's codes where it has one. Ours: 000404, 000405, 000408, 000409, 000422, 000429, 000431, 000503, 010102,
-010103, 014018, 014113 to 014116, 014130, 014131, 014140, 014141.
+010103, 014018, 014113 to 014117, 014130, 014131, 014140, 014141, 014201 to 014203.
 """
 
 import asyncio
@@ -16,6 +16,7 @@ from bridge.api import faults
 from bridge.api.request_id import KEY
 from bridge.events import bodies
 from bridge.model import errors
+from bridge.model.batch import Obstacle
 
 log = logging.getLogger(__name__)
 
@@ -29,6 +30,16 @@ BAD_LIMIT = "IOTDA.000017"
 BAD_MARKER = "IOTDA.000018"
 BAD_TOPIC = "IOTDA.014150"
 NO_REPLY = "IOTDA.014140"
+
+OBSTACLES: Mapping[Obstacle, tuple[str, str]] = {
+    Obstacle.TIMEOUT: ("IOTDA.014117", "its ttl passed before the device took it"),
+    Obstacle.UNKNOWN_DEVICE: ("IOTDA.014000", "the device does not exist"),
+    Obstacle.REPEATED: ("IOTDA.014203", "the task names the device more than once; the first one counts"),
+    Obstacle.DUPLICATE_MESSAGE: ("IOTDA.014130", "the device already has a message with this message_id"),
+    Obstacle.QUEUE_FULL: ("IOTDA.014018", "the device has as many pending messages as are allowed"),
+    Obstacle.REMOVED: ("IOTDA.014131", "the message was cancelled, or the device removed"),
+}
+"""The code and text in `error` of a target that Failed for another reason than a FAILED message."""
 
 
 class Refusal(Exception):
@@ -78,6 +89,9 @@ _TABLE: Mapping[type[BaseException], tuple[int, str, str]] = {  # {} stands for 
         "IOTDA.014141",
         "As many calls as are allowed wait for the reply of a device; nothing was stored.",
     ),
+    errors.UnknownTask: (404, "IOTDA.014200", "The batch task does not exist."),
+    errors.WrongTaskState: (403, "IOTDA.014201", "The batch task is not in a state for that: {}."),
+    errors.TooManyTasks: (403, "IOTDA.014202", "Too many batch tasks: {}; nothing was stored."),
     errors.StoreUnavailable: (
         503,
         "IOTDA.000503",

@@ -80,7 +80,7 @@ def draft_of(fields: MessageBody, device_id: str, max_ttl: int, clock: Clock = s
     draft = Draft(
         message_id=uuid7() if fields.message_id is None else _message_id(fields.message_id),
         content=_content(bytes(fields.message), base64=encoding == "base64"),
-        ttl=min(DEFAULT_TTL, max_ttl) if fields.ttl is None else _ttl(fields.ttl, max_ttl),
+        ttl=min(DEFAULT_TTL, max_ttl) if fields.ttl is None else check_ttl(fields.ttl, max_ttl),
         name=fields.name,
         encoding=encoding,
         payload_format=payload_format,
@@ -141,7 +141,7 @@ def _check_size(payload: int) -> None:
         raise bad_parameter("message", f"at most {MAX_PAYLOAD} bytes")
 
 
-def _ttl(value: int, max_ttl: int) -> int:
+def check_ttl(value: int, max_ttl: int) -> int:
     if not 0 <= value <= max_ttl or value % TTL_STEP:
         raise bad_parameter("ttl", f"minutes, 0 to {max_ttl}, a multiple of {TTL_STEP}")
     return value
@@ -167,13 +167,13 @@ def _topic(fields: MessageBody, device_id: str) -> str | None:
     if suffix is not None and full is not None:
         raise bad_parameter("topic", "not together with topic_full_name", BAD_TOPIC)
     if suffix is not None:
-        _check_topic("topic", suffix)
+        check_topic("topic", suffix)
         return user_topic(device_id, suffix)
     return _full_topic(full or "", device_id)
 
 
 def _full_topic(topic: str, device_id: str) -> str:
-    _check_topic("topic_full_name", topic)
+    check_topic("topic_full_name", topic)
     if topic.startswith("$share/"):
         raise bad_parameter("topic_full_name", "a topic, and $share/ begins a shared subscription", BAD_TOPIC)
     if topic.startswith("$oc/devices/") and not topic.startswith(device_tree(device_id)):
@@ -181,7 +181,7 @@ def _full_topic(topic: str, device_id: str) -> str:
     return topic
 
 
-def _check_topic(field: str, topic: str) -> None:
+def check_topic(field: str, topic: str) -> None:
     if not _TOPIC.fullmatch(topic):
         raise bad_parameter(field, "1 to 128 characters, no wildcards (+ and #), no control characters")
 

@@ -100,7 +100,7 @@ def device_message(message: Message) -> DeviceMessage:
         encoding=draft.encoding,
         payload_format=draft.payload_format,
         topic=draft.topic,
-        properties=_properties(draft),
+        properties=properties_of(draft),
         send_at=None if draft.send_at is None else times.precise(draft.send_at),
     )
     if outcome is not None:
@@ -126,7 +126,7 @@ def _of_device(device_id: str, message: Message) -> DeviceMessage:
     return rendered
 
 
-def _properties(draft: Draft) -> Properties | None:
+def properties_of(draft: Draft) -> Properties | None:
     pairs = [UserProperty(key, value) for key, value in draft.user_properties] or None
     if pairs is None and draft.correlation_data is None and draft.response_topic is None:
         return None
