@@ -1,6 +1,6 @@
 """The ASGI application: every route, and the answer where there is none."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from starlette.routing import Router
@@ -8,10 +8,12 @@ from starlette.routing import Router
 from bridge.api.access import AccessCheck
 from bridge.api.base import Access, Devices, Messages
 from bridge.api.direct import Direct
-from bridge.api.health import health_routes
+from bridge.api.health import Health
 from bridge.api.iotda.devices import DeviceManagement
 from bridge.api.iotda.errors import answer_error
 from bridge.api.iotda.messages import DeviceMessages
+from bridge.api.openapi import OpenApi
+from bridge.api.operation import RouteGroup
 from bridge.api.resource import NoResource
 from bridge.api.settings import HttpSettings
 from bridge.model.clock import Clock, system_clock
@@ -21,9 +23,10 @@ from bridge.model.failed_logins import FailedLogins
 class Api(Router):
     """An ASGI application, with a shorter way for one of its routes."""
 
-    def __init__(self, direct: Direct, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+    def __init__(self, direct: Direct, groups: Sequence[RouteGroup], **kwargs: Any) -> None:
+        super().__init__([route for group in groups for route in group.routes()], **kwargs)
         self.direct = direct
+        self.groups = groups
 
 
 def create_app(
@@ -44,10 +47,15 @@ def create_app(
     failures = FailedLogins(settings.max_failed_logins, clock)
     check = AccessCheck(access, failures, clock, max_body=settings.max_body)
     device_messages = DeviceMessages(messages, check, max_body=settings.max_body, max_ttl=max_ttl)
-    device_management = DeviceManagement(devices, check, max_body=settings.max_body)
+    groups: list[RouteGroup] = [
+        device_messages,
+        DeviceManagement(devices, check, max_body=settings.max_body),
+        Health(ready),
+    ]
+    groups.append(OpenApi(groups, max_body=settings.max_body))
     return Api(
         device_messages.direct(),
-        [*device_messages.routes(), *device_management.routes(), *health_routes(ready, answer_error)],
+        groups,
         redirect_slashes=False,  # a path with one slash more is another path, and a POST must not be redirected
         default=NoResource(answer_error),
     )

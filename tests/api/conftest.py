@@ -2,7 +2,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from bridge.api.app import create_app
+from bridge.api.app import Api, create_app
 from bridge.api.base import Devices
 from bridge.api.server import HttpServer
 from bridge.api.settings import HttpSettings
@@ -49,10 +49,8 @@ def devices() -> Devices:
 
 
 @pytest.fixture
-async def server(
-    messages: MemoryMessages, devices: Devices, ready: Readiness, settings: HttpSettings, clock: HandClock
-) -> AsyncIterator[HttpServer]:
-    app = create_app(
+def app(messages: MemoryMessages, devices: Devices, ready: Readiness, settings: HttpSettings, clock: HandClock) -> Api:
+    return create_app(
         messages=messages,
         devices=devices,
         access=MemoryAccess(),
@@ -61,6 +59,10 @@ async def server(
         max_ttl=1440,
         clock=clock,
     )
+
+
+@pytest.fixture
+async def server(app: Api, settings: HttpSettings) -> AsyncIterator[HttpServer]:
     server = HttpServer(app, settings)
     await server.start()
     yield server
