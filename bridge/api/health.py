@@ -18,11 +18,11 @@ TAG = "Operations"
 
 
 class Ok(msgspec.Struct):
-    status: Literal["ok"] = "ok"
+    status: Literal["ok"]
 
 
 class NotReady(msgspec.Struct):
-    status: Literal["not ready"] = "not ready"
+    status: Literal["not ready"]
 
 
 class Health:
@@ -47,10 +47,10 @@ class Health:
         ]
 
     async def healthz(self, _call: Call) -> Response:
-        return _json(Ok())
+        return _json(Ok("ok"))
 
     async def readyz(self, _call: Call) -> Response:
-        return _json(Ok()) if self._ready() else _json(NotReady(), 503)
+        return _json(Ok("ok")) if self._ready() else _json(NotReady("not ready"), 503)
 
 
 def _json(body: Ok | NotReady, status: int = 200) -> Response:

@@ -28,8 +28,10 @@ class Api:
         self._token = token
         self._prefix = f"/v5/iot/{project}/devices"
 
-    def call(self, method: str, path: str, body: bytes | None = None) -> Answer:
-        headers = {"X-Auth-Token": self._token, "Content-Type": "application/json"}
+    def call(
+        self, method: str, path: str, body: bytes | None = None, *, media_type: str = "application/json"
+    ) -> Answer:
+        headers = {"X-Auth-Token": self._token, "Content-Type": media_type}
         try:
             self._connection.request(method, path, body, headers)
             response = self._connection.getresponse()
@@ -43,6 +45,10 @@ class Api:
         """CreateMessage."""
         body = json.dumps({"message": message, **fields}).encode()
         return self.call("POST", f"{self._prefix}/{device_id}/messages", body)
+
+    def add(self, **fields: object) -> Answer:
+        """AddDevice."""
+        return self.call("POST", self._prefix, json.dumps(fields).encode())
 
     def show(self, device_id: str, message_id: str) -> Answer:
         return self.call("GET", f"{self._prefix}/{device_id}/messages/{message_id}")
