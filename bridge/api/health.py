@@ -7,6 +7,7 @@ import msgspec
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
+from bridge.api.answer import Json
 from bridge.api.iotda.describe import operation
 from bridge.api.iotda.errors import answer_error
 from bridge.api.operation import Operation
@@ -54,4 +55,4 @@ class Health:
 
 
 def _json(body: Ok | NotReady, status: int = 200) -> Response:
-    return Response(msgspec.json.encode(body), status, media_type="application/json")
+    return Json(msgspec.json.encode(body), status)
