@@ -130,11 +130,11 @@ def _message_id(value: str) -> str:
 
 def _form(fields: MessageBody) -> tuple[str | None, str | None]:
     """encoding and payload_format; the latter says nothing about base64, so it is dropped there."""
-    if fields.encoding not in {None, *ENCODINGS}:
+    if fields.encoding is not None and fields.encoding not in ENCODINGS:
         raise bad_parameter("encoding", " or ".join(ENCODINGS))
     if fields.encoding == "base64":
         return "base64", None
-    if fields.payload_format not in {None, *PAYLOAD_FORMATS}:
+    if fields.payload_format is not None and fields.payload_format not in PAYLOAD_FORMATS:
         raise bad_parameter("payload_format", " or ".join(PAYLOAD_FORMATS))
     return fields.encoding, fields.payload_format
 
