@@ -19,6 +19,7 @@ from bridge.data_dir import ADMIN_TOKEN, DataDir
 from bridge.delivery import Delivery
 from bridge.model.clock import Clock, system_clock
 from bridge.registry import Presence, Registry
+from bridge.rules import Rules
 from bridge.store import Store
 from bridge.systemd import Supervisor
 
@@ -67,10 +68,14 @@ async def serve(settings: Settings, clock: Clock) -> None:
         broker.hub.watch(presence)
         presence.start()
         closing.callback(presence.stop)
+        rules = Rules(store)
+        rules.start()
+        closing.callback(rules.stop)
 
         app = create_app(
             messages=delivery,
             devices=Registry(store, broker.hub, presence),
+            rules=rules,
             access=store,
             ready=lambda: ready,
             settings=settings.http,

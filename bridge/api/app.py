@@ -6,12 +6,13 @@ from typing import Any
 from starlette.routing import Router
 
 from bridge.api.access import AccessCheck
-from bridge.api.base import Access, Devices, Messages
+from bridge.api.base import Access, Devices, Messages, Rules
 from bridge.api.direct import Direct
 from bridge.api.health import Health
 from bridge.api.iotda.devices import DeviceManagement
 from bridge.api.iotda.errors import answer_error
 from bridge.api.iotda.messages import DeviceMessages
+from bridge.api.iotda.rules import RoutingRules
 from bridge.api.openapi import OpenApi
 from bridge.api.operation import RouteGroup
 from bridge.api.resource import NoResource
@@ -33,6 +34,7 @@ def create_app(
     *,
     messages: Messages,
     devices: Devices,
+    rules: Rules,
     access: Access,
     ready: Callable[[], bool],
     settings: HttpSettings,
@@ -50,6 +52,7 @@ def create_app(
     groups: list[RouteGroup] = [
         device_messages,
         DeviceManagement(devices, check, max_body=settings.max_body),
+        RoutingRules(rules, check, max_body=settings.max_body),
         Health(ready),
     ]
     groups.append(OpenApi(groups, max_body=settings.max_body))

@@ -73,9 +73,8 @@ def types_of(kind: Schema) -> list[str]:
 def strings(kind: Schema) -> Iterator[tuple[str, str]]:
     good = "1" * max(1, kind.get("minLength", 0))
     if "enum" in kind:
-        yield from (
-            ("no choice", text) for text in ("", "nonsense", kind["enum"][0].swapcase(), kind["enum"][0] + "\n")
-        )
+        candidates = ["", "nonsense", kind["enum"][-1].swapcase(), kind["enum"][-1] + "\n"]
+        yield from (("no choice", text) for text in candidates if text not in kind["enum"])
     if "maxLength" in kind:
         yield "too long", "1" * (kind["maxLength"] + 1)
     if kind.get("minLength"):

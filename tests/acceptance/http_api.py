@@ -46,10 +46,6 @@ class Api:
         body = json.dumps({"message": message, **fields}).encode()
         return self.call("POST", f"{self._prefix}/{device_id}/messages", body)
 
-    def add(self, **fields: object) -> Answer:
-        """AddDevice."""
-        return self.call("POST", self._prefix, json.dumps(fields).encode())
-
     def show(self, device_id: str, message_id: str) -> Answer:
         return self.call("GET", f"{self._prefix}/{device_id}/messages/{message_id}")
 

@@ -17,8 +17,8 @@ from tests.acceptance.daemon import Daemon
 from tests.acceptance.described import Described, Field, operations
 from tests.acceptance.forbidden import forbidden, forbidden_in_query
 from tests.acceptance.http_api import Answer, Api
+from tests.acceptance.stock import stock
 
-NAMES = {"project_id": "default", "device_id": "lamp", "message_id": "m-0"}
 BESIDES: dict[tuple[str, str], dict[str, Any]] = {
     ("CreateMessage", "topic_full_name"): {"topic": None},
     ("AddDevice", "auth_info.fingerprint"): {"auth_info": {"auth_type": "CERTIFICATES"}},
@@ -51,12 +51,15 @@ def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
     daemon = Daemon(tmp_path_factory.mktemp("hostile"))
     try:
         daemon.start()
-        with daemon.api() as api:
-            assert api.add(device_id="lamp", node_id="lamp").status == 201
-            assert api.post("lamp", "hello", message_id="m-0").status == 201
         yield daemon
     finally:
         daemon.close()
+
+
+@pytest.fixture(scope="module")
+def names(own: Daemon) -> dict[str, str]:
+    """Of what there is."""
+    return stock(own)
 
 
 @pytest.fixture
@@ -66,7 +69,7 @@ def api(own: Daemon) -> Iterator[Api]:
 
 
 @pytest.fixture
-def stored(own: Daemon) -> Iterator[Stored]:
+def stored(own: Daemon, names: dict[str, str]) -> Iterator[Stored]:
     with closing(Stored(own)) as stored:
         yield stored
 
@@ -103,10 +106,12 @@ def example_with(operation: Described, field: Field, text: bytes) -> bytes:
     return json.dumps(body).encode().replace(json.dumps(HERE).encode(), text)
 
 
-def test_every_field_refuses_what_the_description_forbids(with_body: list[Described], api: Api, stored: Stored) -> None:
+def test_every_field_refuses_what_the_description_forbids(
+    names: dict[str, str], with_body: list[Described], api: Api, stored: Stored
+) -> None:
     before = stored.rows()
     for operation in with_body:
-        target = operation.target(NAMES) + query_of(operation)
+        target = operation.target(names) + query_of(operation)
         for field in operation.fields():
             for what, text in forbidden(operation.kinds(field.schema), required=field.required):
                 answer = api.call(operation.method, target, example_with(operation, field, text))
@@ -116,7 +121,9 @@ def test_every_field_refuses_what_the_description_forbids(with_body: list[Descri
                 assert stored.rows() == before, f"{operation.id}: {field.name} is {what}: something was stored"
 
 
-def test_what_is_required_may_not_be_absent(with_body: list[Described], api: Api, stored: Stored) -> None:
+def test_what_is_required_may_not_be_absent(
+    names: dict[str, str], with_body: list[Described], api: Api, stored: Stored
+) -> None:
     before = stored.rows()
     for operation in with_body:
         for field in operation.fields():
@@ -128,7 +135,7 @@ def test_what_is_required_may_not_be_absent(with_body: list[Described], api: Api
                 place = place[part]
             del place[field.where[-1]]
             answer = api.call(
-                operation.method, operation.target(NAMES) + query_of(operation), json.dumps(body).encode()
+                operation.method, operation.target(names) + query_of(operation), json.dumps(body).encode()
             )
             refused(answer, operation, f"{field.name} is absent")
             assert field.where[-1] in answer.body["error_msg"]
@@ -159,10 +166,10 @@ def hostile_bodies(example: dict[str, Any]) -> Iterator[tuple[str, bytes, str]]:
     yield "a byte too many", good + b" " * (MAX_BODY + 1 - len(good)), BAD_PARAMETER
 
 
-def test_hostile_bodies(with_body: list[Described], api: Api, stored: Stored) -> None:
+def test_hostile_bodies(names: dict[str, str], with_body: list[Described], api: Api, stored: Stored) -> None:
     before = stored.rows()
     for operation in with_body:
-        target = operation.target(NAMES) + query_of(operation)
+        target = operation.target(names) + query_of(operation)
         for what, body, code in hostile_bodies(operation.body["example"]):
             answer = api.call(operation.method, target, body)
             refused(answer, operation, what)
@@ -177,38 +184,38 @@ def test_hostile_bodies(with_body: list[Described], api: Api, stored: Stored) ->
     assert stored.rows() == before
 
 
-def test_hostile_queries(own: Daemon, api: Api, stored: Stored) -> None:
+def test_hostile_queries(names: dict[str, str], own: Daemon, api: Api, stored: Stored) -> None:
     before = stored.rows()
     for operation in operations(own):
         body = json.dumps(operation.body["example"]).encode() if operation.body else None
         for parameter in operation.parameters("query"):
             for text in forbidden_in_query(parameter["schema"]):
-                target = f"{operation.target(NAMES)}?{parameter['name']}={text}"
+                target = f"{operation.target(names)}?{parameter['name']}={text}"
                 refused(api.call(operation.method, target, body), operation, f"{parameter['name']}={text}"[:80])
     assert stored.rows() == before
 
 
-def test_hostile_names_in_paths(own: Daemon, api: Api, stored: Stored) -> None:
+def test_hostile_names_in_paths(names: dict[str, str], own: Daemon, api: Api, stored: Stored) -> None:
     before = stored.rows()
     for operation in operations(own):
         body = json.dumps(operation.body["example"]).encode() if operation.body else None
         for parameter in operation.parameters("path"):
             for text in forbidden_in_query(parameter["schema"]):
-                names = NAMES | {parameter["name"]: text}
-                answer = api.call(operation.method, operation.target(names) + query_of(operation), body)
+                hostile = {**names, parameter["name"]: text}
+                answer = api.call(operation.method, operation.target(hostile) + query_of(operation), body)
                 what = f"{operation.id}: {parameter['name']} {text[:40]}: {answer.status} {answer.body}"
                 assert answer.status in {400, 404, 405}, what
                 assert answer.error in operation.codes(answer.status) | {"IOTDA.000404", "IOTDA.000405"}, what
     assert stored.rows() == before
 
 
-def test_the_examples_are_accepted(with_body: list[Described], own: Daemon, api: Api) -> None:
+def test_the_examples_are_accepted(names: dict[str, str], with_body: list[Described], api: Api) -> None:
     """Last: it stores what they ask for. Without it the other tests could be refused for any reason."""
-    certificate = {"auth_type": "CERTIFICATES", "fingerprint": "cd" * 32}
-    assert api.add(device_id="badge", node_id="badge", auth_info=certificate).status == 201
     for operation in with_body:
-        names = NAMES | ({"device_id": "badge"} if operation.id == "ResetFingerprint" else {})
-        body = json.dumps(operation.body["example"]).encode()
-        answer = api.call(operation.method, operation.target(names) + query_of(operation), body)
+        there = {**names, "device_id": "badge"} if operation.id == "ResetFingerprint" else names
+        body = operation.body["example"]
+        if "rule_id" in body:
+            body = {**body, "rule_id": names["rule_id"]}
+        answer = api.call(operation.method, operation.target(there) + query_of(operation), json.dumps(body).encode())
         assert 200 <= answer.status < 300, f"{operation.id}: {answer.body}"
         assert str(answer.status) in operation.content["responses"]

@@ -2,11 +2,13 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
+from string import Template
 
 import pytest
 
@@ -14,6 +16,7 @@ from bridge.api.iotda.parse import CHINESE
 from bridge.model.principal import APPLICATION_SCOPES
 from tests.acceptance.daemon import Daemon
 from tests.acceptance.described import operations
+from tests.acceptance.stock import stock
 
 CHECKS = (
     "not_a_server_error",
@@ -24,13 +27,16 @@ CHECKS = (
 )
 EXAMPLES = 25
 """For each operation, besides the corner cases that the description itself has."""
-SOME_CHINESE = "\u4e00-\u4e09"
-"""To make a strategy of all of them takes Hypothesis a second each time, and there are many."""
+MANY_CHARACTERS = re.compile(rf"{CHINESE}|(?<=\[)\^[^\]]+")
+FEW_CHARACTERS = " -~\u4e00-\u4e09"
+"""To make a strategy of a class of most characters there are takes Hypothesis a second, each time."""
 THERE = """
 [parameters]
 "path.project_id" = "default"
 "path.device_id" = "lamp"
 "path.message_id" = "m-0"
+"path.rule_id" = "$rule_id"
+"path.action_id" = "$action_id"
 
 [[operations]]
 include-operation-id = "DeleteDeviceMessage"
@@ -47,8 +53,18 @@ parameters = { "path.device_id" = "badge" }
 [[operations]]
 include-operation-id = ["FreezeDevice", "UnfreezeDevice"]
 parameters = { "path.device_id" = "parked" }
+
+[[operations]]
+include-operation-id = "DeleteRoutingRule"
+parameters = { "path.rule_id" = "$spare_rule" }
+
+[[operations]]
+include-operation-id = "DeleteRuleAction"
+parameters = { "path.action_id" = "$spare_action" }
 """
-"""What each operation finds in the store; `filled` puts it there."""
+"""What each operation finds in the store; `stock` puts it there."""
+SOME_RULE = "rule-1"
+"""In examples; the ids of rules are made here."""
 NOWHERE = defaultdict(lambda: "nowhere", project_id="default")
 """Names in paths: of things that are not there."""
 
@@ -58,23 +74,18 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
     daemon = Daemon(tmp_path_factory.mktemp("described"))
     try:
         daemon.start()
-        with daemon.api() as api:
-            for name in ("lamp", "spare", "parked"):
-                assert api.add(device_id=name, node_id=name).status == 201
-            certificate = {"auth_type": "CERTIFICATES", "fingerprint": "ab" * 32}
-            assert api.add(device_id="badge", node_id="badge", auth_info=certificate).status == 201
-            for name in ("m-0", "m-9"):
-                assert api.post("lamp", "hello", message_id=name).status == 201
         yield daemon
     finally:
         daemon.close()
 
 
 def test_every_answer_is_described(filled: Daemon, tmp_path: Path) -> None:
-    (tmp_path / "there.toml").write_text(THERE, encoding="utf-8")
+    names = stock(filled)
+    (tmp_path / "there.toml").write_text(Template(THERE).substitute(names), encoding="utf-8")
     with filled.api() as api:
         document = json.dumps(api.call("GET", "/openapi.json").body, ensure_ascii=False)
-    (tmp_path / "openapi.json").write_text(document.replace(CHINESE, SOME_CHINESE), encoding="utf-8")
+    document = document.replace(SOME_RULE, names["rule_id"])
+    (tmp_path / "openapi.json").write_text(MANY_CHARACTERS.sub(FEW_CHARACTERS, document), encoding="utf-8")
     report = tmp_path / "report.ndjson"
     command = [
         *(sys.executable, "-m", "schemathesis.cli", "--config-file", "there.toml"),

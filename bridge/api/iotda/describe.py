@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TypeAlias
 
 from bridge.api import faults
+from bridge.api.iotda.device_parse import SHORT_ID
 from bridge.api.iotda.errors import (
     BAD_LIMIT,
     BAD_MARKER,
@@ -29,6 +30,8 @@ PATH_PARAMETERS: Mapping[str, Parameter] = {
     "project_id": Parameter("project_id", text(PROJECT), "The project that the credentials are for.", "path"),
     "device_id": Parameter("device_id", text(DEVICE_ID), where="path"),
     "message_id": Parameter("message_id", text(MESSAGE_ID), where="path"),
+    "rule_id": Parameter("rule_id", text(SHORT_ID.pattern), where="path"),
+    "action_id": Parameter("action_id", text(SHORT_ID.pattern), where="path"),
 }
 """What may stand between braces in a path."""
 

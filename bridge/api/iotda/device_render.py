@@ -6,6 +6,7 @@ from typing import Annotated, Literal, TypeAlias
 
 import msgspec
 
+from bridge.api.iotda.paging import record_id
 from bridge.api.iotda.render import CompactTime, compact
 from bridge.api.schema import shown
 from bridge.model.device import AuthType, Slot
@@ -121,11 +122,6 @@ def render_secret(device_id: str, secret: str, slot: Slot) -> bytes:
 def render_fingerprint(device_id: str, fingerprint: str, slot: Slot) -> bytes:
     """The answer to ResetFingerprint."""
     return _encode(NewFingerprint(device_id, fingerprint, slot))
-
-
-def record_id(key: int) -> str:
-    """24 hexadecimal digits, larger for a newer device; for nobody to look into."""
-    return f"{key:024x}"
 
 
 def _summary(record: Record) -> DeviceSummary:
