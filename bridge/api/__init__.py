@@ -16,5 +16,10 @@ signature.py   requests signed by the vendor's SDKs
 body.py        the request body, bounded in size
 faults.py      what can be wrong with a request, whichever dialect it speaks
 health.py      /healthz, /readyz
+operation.py   what is said about a route, next to it
+schema.py      what is said about a field besides its type
+openapi.py     /openapi.json, made of both; how to describe a new route
+document.py    what stands in it
+components.py  the types of bodies in it
 iotda/         the IoTDA v5 dialect
 """

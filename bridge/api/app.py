@@ -1,6 +1,6 @@
 """The ASGI application: every route, and the answer where there is none."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from starlette.routing import Router
@@ -8,7 +8,7 @@ from starlette.routing import Router
 from bridge.api.access import AccessCheck
 from bridge.api.base import Access, BatchTasks, Broadcasts, Channels, Devices, Messages, Replies, Rules
 from bridge.api.direct import Direct
-from bridge.api.health import health_routes
+from bridge.api.health import Health
 from bridge.api.iotda.batch_tasks import BatchTaskManagement
 from bridge.api.iotda.broadcasts import BroadcastMessages
 from bridge.api.iotda.devices import DeviceManagement
@@ -16,6 +16,8 @@ from bridge.api.iotda.errors import answer_error
 from bridge.api.iotda.messages import DeviceMessages
 from bridge.api.iotda.project_messages import ProjectMessages
 from bridge.api.iotda.rules import RoutingRules
+from bridge.api.openapi import OpenApi
+from bridge.api.operation import RouteGroup
 from bridge.api.resource import NoResource
 from bridge.api.settings import HttpSettings
 from bridge.model.clock import Clock, system_clock
@@ -25,9 +27,10 @@ from bridge.model.failed_logins import FailedLogins
 class Api(Router):
     """An ASGI application, with a shorter way for one of its routes."""
 
-    def __init__(self, direct: Direct, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+    def __init__(self, direct: Direct, groups: Sequence[RouteGroup], **kwargs: Any) -> None:
+        super().__init__([route for group in groups for route in group.routes()], **kwargs)
         self.direct = direct
+        self.groups = groups
 
 
 def create_app(
@@ -54,23 +57,21 @@ def create_app(
     failures = FailedLogins(settings.max_failed_logins, clock)
     check = AccessCheck(access, failures, clock, max_body=settings.max_body)
     device_messages = DeviceMessages(messages, replies, check, max_body=settings.max_body, max_ttl=max_ttl, clock=clock)
-    project_messages = ProjectMessages(messages, check)
-    device_management = DeviceManagement(devices, check, max_body=settings.max_body)
-    routing_rules = RoutingRules(rules, check, max_body=settings.max_body)
-    routes = [
-        *device_messages.routes(),
-        *project_messages.routes(),
-        *device_management.routes(),
-        *routing_rules.routes(),
-        *health_routes(ready, answer_error),
+    groups: list[RouteGroup] = [
+        device_messages,
+        ProjectMessages(messages, check),
+        DeviceManagement(devices, check, max_body=settings.max_body),
+        RoutingRules(rules, check, max_body=settings.max_body),
+        Health(ready),
     ]
     if batches is not None:
-        routes += BatchTaskManagement(batches, check, clock, max_body=settings.max_body, max_ttl=max_ttl).routes()
+        groups.append(BatchTaskManagement(batches, check, clock, max_body=settings.max_body, max_ttl=max_ttl))
     if broadcasts is not None:
-        routes += BroadcastMessages(broadcasts, check, clock, max_body=settings.max_body).routes()
+        groups.append(BroadcastMessages(broadcasts, check, clock, max_body=settings.max_body))
+    groups.append(OpenApi(groups, max_body=settings.max_body))
     return Api(
         device_messages.direct(),
-        routes,
+        groups,
         redirect_slashes=False,  # a path with one slash more is another path, and a POST must not be redirected
         default=NoResource(answer_error),
     )

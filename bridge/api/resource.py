@@ -59,6 +59,11 @@ class Resource:
             self._handlers["HEAD"] = self._handlers["GET"]
         self._allow = ", ".join(sorted(self._handlers))
 
+    @property
+    def methods(self) -> set[str]:
+        """Those with a handler of their own."""
+        return set(self._handlers) - {"HEAD"}
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         response = await self.answer(Call(scope, receive))
         await response(scope, receive, send)

@@ -29,9 +29,11 @@ class Api:
         self._project = f"/v5/iot/{project}"
         self._prefix = f"{self._project}/devices"
 
-    def call(self, method: str, path: str, body: bytes | None = None, **fields: str) -> Answer:
+    def call(
+        self, method: str, path: str, body: bytes | None = None, *, media_type: str = "application/json", **fields: str
+    ) -> Answer:
         """Underscores in the names of header fields become hyphens."""
-        headers = {"X-Auth-Token": self._token, "Content-Type": "application/json"}
+        headers = {"X-Auth-Token": self._token, "Content-Type": media_type}
         headers |= {name.replace("_", "-"): value for name, value in fields.items()}
         try:
             self._connection.request(method, path, body, headers)

@@ -2,7 +2,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from bridge.api.app import create_app
+from bridge.api.app import Api, create_app
 from bridge.api.base import Devices, Rules
 from bridge.api.server import HttpServer
 from bridge.api.settings import HttpSettings
@@ -55,15 +55,15 @@ def rules() -> Rules:
 
 
 @pytest.fixture
-async def server(
+def app(
     messages: MemoryMessages,
     devices: Devices,
     rules: Rules,
     ready: Readiness,
     settings: HttpSettings,
     clock: HandClock,
-) -> AsyncIterator[HttpServer]:
-    app = create_app(
+) -> Api:
+    return create_app(
         messages=messages,
         replies=NoReplies(),
         devices=devices,
@@ -74,6 +74,10 @@ async def server(
         max_ttl=1440,
         clock=clock,
     )
+
+
+@pytest.fixture
+async def server(app: Api, settings: HttpSettings) -> AsyncIterator[HttpServer]:
     server = HttpServer(app, settings)
     await server.start()
     yield server

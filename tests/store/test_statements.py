@@ -15,7 +15,10 @@ def texts() -> dict[str, str]:
     return found
 
 
-TABLE = r"(message|device|token|access_key|change|channel|subscriber|event|idempotency_key|batch_task|batch_target|target)\b"
+TABLES = (
+    "message device token access_key change channel subscriber event idempotency_key batch_task batch_target target"
+)
+TABLE = rf"({TABLES.replace(' ', '|')})\b"
 
 
 @pytest.mark.parametrize("text", texts().values(), ids=texts())

@@ -6,7 +6,7 @@ import msgspec
 
 from bridge.api.iotda.batch_parse import CREATE_MESSAGES
 from bridge.api.iotda.errors import FAILURES, OBSTACLES
-from bridge.api.iotda.render import ErrorInfo, Properties, compact, properties_of
+from bridge.api.iotda.render import ErrorInfo, ShownProperties, compact, properties_of
 from bridge.model.batch import (
     Document,
     FoundTasks,
@@ -32,7 +32,7 @@ class DocumentBody(msgspec.Struct, omit_defaults=True):
     payload_format: str | None = None
     topic: str | None = None
     topic_full_name: str | None = None
-    properties: Properties | None = None
+    properties: ShownProperties | None = None
 
 
 class PolicyBody(msgspec.Struct, omit_defaults=True):

@@ -4,14 +4,16 @@ Unknown keys are ignored, as the vendor does, and null is the same as absent: it
 """
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Annotated, NamedTuple, TypeAlias
 
 import msgspec
 
 from bridge.api.iotda.errors import bad_parameter
 from bridge.api.iotda.json_text import check_depth, decode
 from bridge.api.iotda.parse import CHINESE, MARKS
+from bridge.api.schema import integer, shown
 from bridge.model.device import DEVICE_ID, AuthType, Slot
 from bridge.model.record import DEFAULT_PRODUCT, Amendment, Enrolment, Profile
 
@@ -43,50 +45,65 @@ FINGERPRINT = Rule(
 )
 
 
+Secret: TypeAlias = Annotated[str, shown(SECRET.pattern, "Generated when absent.")]
+Fingerprint: TypeAlias = Annotated[
+    str, shown(FINGERPRINT.pattern, f"{FINGERPRINT.words[0].upper()}{FINGERPRINT.words[1:]}.")
+]
+SecureAccess: TypeAlias = Annotated[bool, shown(None, "Through TLS only, where there is a TLS listener.")]
+Timeout: TypeAlias = Annotated[int, shown(None, "Seconds; kept and shown.", **integer(0, MAX_TIMEOUT))]
+ExtensionInfo: TypeAlias = Annotated[
+    msgspec.Raw, shown(None, f"At most {MAX_EXTENSION_INFO} bytes.", type=["object", "null"])
+]
+Description: TypeAlias = Annotated[str, shown(DESCRIPTION.pattern)]
+Name: TypeAlias = Annotated[str, shown(NAME.pattern)]
+WhichSlot: TypeAlias = Annotated[str, shown(None, "PRIMARY unless given.", enum=list(Slot))]
+Disconnect: TypeAlias = Annotated[bool, shown(None, "End the connection of the device, too.")]
+
+
 class AuthInfo(msgspec.Struct):
-    auth_type: str | None = None
-    secret: str | None = None
-    fingerprint: str | None = None
-    secure_access: bool | None = None
-    timeout: int | None = None
+    auth_type: Annotated[str, shown(None, "SECRET unless given.", enum=list(AuthType))] | None = None
+    secret: Secret | None = None
+    fingerprint: Fingerprint | None = None
+    secure_access: SecureAccess | None = None
+    timeout: Timeout | None = None
 
 
 class AddDevice(msgspec.Struct):
     """The body of AddDevice; types only, the rules are in `enrolment_of`."""
 
-    device_id: str | None = None
-    node_id: str | None = None
-    device_name: str | None = None
-    product_id: str | None = None
+    device_id: Annotated[str, shown(ID.pattern, "{product_id}_{node_id} unless given.")] | None = None
+    node_id: Annotated[str, shown(NODE_ID.pattern, required=True)] | None = None
+    device_name: Name | None = None
+    product_id: Annotated[str, shown(SHORT_ID.pattern, f"{DEFAULT_PRODUCT} unless given.")] | None = None
     auth_info: AuthInfo | None = None
-    description: str | None = None
-    gateway_id: str | None = None
-    app_id: str | None = None
-    extension_info: msgspec.Raw = msgspec.Raw()
+    description: Description | None = None
+    gateway_id: Annotated[str, shown(ID.pattern, "The device it is behind, which has to be there.")] | None = None
+    app_id: Annotated[str, shown(SHORT_ID.pattern)] | None = None
+    extension_info: ExtensionInfo = msgspec.field(default_factory=msgspec.Raw)
 
 
 class UpdateAuthInfo(msgspec.Struct):
-    secure_access: bool | None = None
-    timeout: int | None = None
+    secure_access: SecureAccess | None = None
+    timeout: Timeout | None = None
 
 
 class UpdateDevice(msgspec.Struct):
-    device_name: str | None = None
-    description: str | None = None
-    extension_info: msgspec.Raw = msgspec.Raw()
+    device_name: Name | None = None
+    description: Description | None = None
+    extension_info: ExtensionInfo = msgspec.field(default_factory=msgspec.Raw)
     auth_info: UpdateAuthInfo | None = None
 
 
 class ResetSecret(msgspec.Struct):
-    secret: str | None = None
-    force_disconnect: bool | None = None
-    secret_type: str | None = None
+    secret: Secret | None = None
+    force_disconnect: Disconnect | None = None
+    secret_type: WhichSlot | None = None
 
 
 class ResetFingerprint(msgspec.Struct):
-    fingerprint: str | None = None
-    force_disconnect: bool | None = None
-    fingerprint_type: str | None = None
+    fingerprint: Annotated[Fingerprint, shown(required=True)] | None = None
+    force_disconnect: Disconnect | None = None
+    fingerprint_type: WhichSlot | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +115,22 @@ class Reset:
     slot: Slot
     disconnect: bool
 
+
+AUTH_EXAMPLE = {"auth_type": "SECRET", "secret": "lamp-secret-1", "secure_access": False, "timeout": 0}
+CHANGES = {"device_name": "Lamp 1", "description": "In the hall", "extension_info": {"floor": 2}}
+EXAMPLES: Mapping[type, Mapping[str, object]] = {
+    AddDevice: {
+        "device_id": "lamp-1",
+        "node_id": "00:1B:44:11:3A:B7",
+        "product_id": "lamp",
+        "app_id": "house",
+        "auth_info": AUTH_EXAMPLE,
+        **CHANGES,
+    },
+    UpdateDevice: {"auth_info": {"secure_access": False, "timeout": 0}, **CHANGES},
+    ResetSecret: {"secret": "lamp-secret-2", "force_disconnect": False, "secret_type": "PRIMARY"},
+    ResetFingerprint: {"fingerprint": "ab" * 32, "force_disconnect": False, "fingerprint_type": "PRIMARY"},
+}
 
 _ADD = msgspec.json.Decoder(AddDevice)
 _UPDATE = msgspec.json.Decoder(UpdateDevice)

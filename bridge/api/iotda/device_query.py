@@ -5,13 +5,32 @@ from datetime import UTC, datetime
 
 from bridge.api.iotda.device_parse import ID, NAME, NODE_ID, SHORT_ID, checked
 from bridge.api.iotda.errors import BAD_PERIOD, BAD_TIME, bad_parameter
-from bridge.api.iotda.paging import parse_paging
+from bridge.api.iotda.paging import PAGING, parse_paging
 from bridge.api.iotda.query import parameters, parse_flag
+from bridge.api.operation import Parameter
+from bridge.api.schema import text
 from bridge.model.record import Search
 
 SECOND = 1000
 
 _TIME = re.compile(r"[0-9]{8}T[0-9]{6}Z")
+RESET_SECRET = "resetSecret"  # noqa: S105
+
+_MOMENT = {**text(_TIME), "examples": ["20260102T030405Z"]}
+PARAMETERS = (
+    *PAGING,
+    Parameter("product_id", text(SHORT_ID.pattern)),
+    Parameter("gateway_id", text(ID.pattern), "Those behind this device."),
+    Parameter("is_cascade_query", {"type": "boolean", "default": False}, "Those behind the devices behind it, too."),
+    Parameter("node_id", text(NODE_ID.pattern)),
+    Parameter("device_name", text(NAME.pattern)),
+    Parameter("app_id", text(SHORT_ID.pattern)),
+    Parameter("start_time", _MOMENT, "Registered then or later."),
+    Parameter("end_time", _MOMENT, "Registered then or earlier."),
+)
+"""Of ListDevices."""
+ACTION_PARAMETERS = (Parameter("action_id", {"type": "string", "enum": [RESET_SECRET]}, required=True),)
+"""Of ResetDeviceSecret."""
 
 
 def parse_search(query: bytes) -> Search:
@@ -35,8 +54,8 @@ def parse_search(query: bytes) -> Search:
 
 def parse_action(query: bytes) -> None:
     """What is to be done with a device: the only choice is resetSecret."""
-    if parameters(query).get("action_id") != "resetSecret":
-        raise bad_parameter("action_id", "resetSecret")
+    if parameters(query).get("action_id") != RESET_SECRET:
+        raise bad_parameter("action_id", RESET_SECRET)
 
 
 def parse_time(field: str, text: str | None) -> int | None:

@@ -1,18 +1,31 @@
 """What the core says of devices → JSON of this dialect. Pure. A secret is shown to whoever has just made it, only."""
 
+import re
 from datetime import UTC, datetime
+from typing import Annotated, Literal, TypeAlias
 
 import msgspec
 
 from bridge.api.iotda.paging import record_id
-from bridge.api.iotda.render import compact
+from bridge.api.iotda.render import CompactTime, compact
+from bridge.api.schema import shown
 from bridge.model.device import AuthType, Slot
-from bridge.model.record import Found, Record
+from bridge.model.record import DeviceStatus, Found, Record
 
 _encode = msgspec.json.Encoder().encode
 
 
-class AuthInfo(msgspec.Struct, omit_defaults=True, kw_only=True):
+PreciseTime: TypeAlias = Annotated[
+    str,
+    shown(
+        re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z"),
+        "UTC",
+        examples=["2026-01-02T03:04:05.678Z"],
+    ),
+]
+
+
+class ShownAuthInfo(msgspec.Struct, omit_defaults=True, kw_only=True):
     auth_type: AuthType
     secret: str | None = None
     fingerprint: str | None = None
@@ -34,21 +47,21 @@ class DeviceSummary(msgspec.Struct, omit_defaults=True, kw_only=True):
     node_id: str
     gateway_id: str
     device_name: str | None = None
-    node_type: str
+    node_type: Literal["GATEWAY", "ENDPOINT"]
     description: str | None = None
     fw_version: str | None = None
     sw_version: str | None = None
     product_id: str
-    status: str
+    status: DeviceStatus
     tags: list[Tag]
 
 
 class ShownDevice(DeviceSummary, omit_defaults=True, kw_only=True):
-    auth_info: AuthInfo
-    create_time: str
-    connection_status_update_time: str | None = None
-    active_time: str | None = None
-    extension_info: msgspec.Raw | None = None
+    auth_info: ShownAuthInfo
+    create_time: CompactTime
+    connection_status_update_time: PreciseTime | None = None
+    active_time: PreciseTime | None = None
+    extension_info: Annotated[msgspec.Raw, shown(type="object")] | None = None
 
 
 class Page(msgspec.Struct, omit_defaults=True):
@@ -76,7 +89,7 @@ class NewFingerprint(msgspec.Struct):
 def render_device(record: Record, *, with_secret: bool = False) -> bytes:
     """The answer to AddDevice, ShowDevice and UpdateDevice."""
     device, profile, activity = record.device, record.profile, record.activity
-    auth_info = AuthInfo(
+    auth_info = ShownAuthInfo(
         auth_type=device.auth_type,
         secret=device.secret or None if with_secret else None,
         fingerprint=device.fingerprint or None,

@@ -1,6 +1,8 @@
 """Devices: AddDevice, ListDevices, ShowDevice, UpdateDevice, DeleteDevice, ResetDeviceSecret, ResetFingerprint,
 FreezeDevice, UnfreezeDevice."""
 
+from functools import partial
+
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
@@ -8,17 +10,33 @@ from bridge.api.access import AccessCheck
 from bridge.api.answer import Json
 from bridge.api.base import Devices
 from bridge.api.body import read_json
+from bridge.api.iotda import device_render
+from bridge.api.iotda.describe import operation
 from bridge.api.iotda.device_parse import (
+    EXAMPLES,
+    AddDevice,
+    ResetFingerprint,
+    ResetSecret,
+    UpdateDevice,
     parse_amendment,
     parse_enrolment,
     parse_reset_fingerprint,
     parse_reset_secret,
 )
-from bridge.api.iotda.device_query import parse_action, parse_search
+from bridge.api.iotda.device_query import ACTION_PARAMETERS, PARAMETERS, parse_action, parse_search
 from bridge.api.iotda.device_render import render_device, render_devices, render_fingerprint, render_secret
-from bridge.api.iotda.errors import answer_error
+from bridge.api.iotda.errors import BAD_LIMIT, BAD_MARKER, BAD_PERIOD, BAD_TIME, answer_error
 from bridge.api.iotda.query import check_device, check_project
+from bridge.api.operation import Operation
 from bridge.api.resource import Call, Handler, Resource
+from bridge.model.errors import (
+    AlreadyFrozen,
+    DuplicateDevice,
+    HasSubDevices,
+    IsSubDevice,
+    NotFrozen,
+    UnknownDevice,
+)
 
 PATH = "/v5/iot/{project_id}/devices"
 DEVICE = PATH + "/{device_id}"
@@ -45,6 +63,9 @@ class DeviceManagement:
             DEVICE + "/unfreeze": {"POST": self.unfreeze},
         }
         return [Route(path, Resource(answer_error, handlers, self._check)) for path, handlers in paths.items()]
+
+    def operations(self) -> list[Operation]:
+        return [*_collection(), *_single(), *_resets(), *_freezing()]
 
     async def add(self, call: Call) -> Response:
         project = self._project(call, WRITE)
@@ -111,3 +132,112 @@ class DeviceManagement:
 
 def _json(body: bytes, status: int = 200) -> Response:
     return Json(body, status)
+
+
+_describe = partial(operation, tag="Devices")
+_write = partial(_describe, scope=WRITE)
+
+
+def _collection() -> list[Operation]:
+    return [
+        _write(
+            "POST",
+            PATH,
+            "AddDevice",
+            "Register a device. The answer has its secret, which is not shown again.",
+            body=AddDevice,
+            example=EXAMPLES[AddDevice],
+            answers={201: device_render.ShownDevice},
+            errors=(DuplicateDevice,),
+        ),
+        _describe(
+            "GET",
+            PATH,
+            "ListDevices",
+            "The devices of a project, newest first.",
+            scope=READ,
+            query=PARAMETERS,
+            answers={200: device_render.Devices},
+            errors=(BAD_LIMIT, BAD_MARKER, BAD_TIME, BAD_PERIOD),
+        ),
+    ]
+
+
+def _single() -> list[Operation]:
+    return [
+        _describe(
+            "GET",
+            DEVICE,
+            "ShowDevice",
+            "A device, and whether it is connected.",
+            scope=READ,
+            answers={200: device_render.ShownDevice},
+            errors=(UnknownDevice,),
+        ),
+        _write(
+            "PUT",
+            DEVICE,
+            "UpdateDevice",
+            "Change what is given.",
+            body=UpdateDevice,
+            example=EXAMPLES[UpdateDevice],
+            answers={200: device_render.ShownDevice},
+            errors=(UnknownDevice,),
+        ),
+        _write(
+            "DELETE",
+            DEVICE,
+            "DeleteDevice",
+            "Remove a device and its messages.",
+            answers={204: None},
+            errors=(UnknownDevice, HasSubDevices),
+        ),
+    ]
+
+
+def _resets() -> list[Operation]:
+    return [
+        _write(
+            "POST",
+            DEVICE + "/action",
+            "ResetDeviceSecret",
+            "Give a device another secret.",
+            query=ACTION_PARAMETERS,
+            body=ResetSecret,
+            body_required=False,
+            example=EXAMPLES[ResetSecret],
+            answers={200: device_render.NewSecret},
+            errors=(UnknownDevice,),
+        ),
+        _write(
+            "POST",
+            DEVICE + "/reset-fingerprint",
+            "ResetFingerprint",
+            "Give a device another certificate.",
+            body=ResetFingerprint,
+            example=EXAMPLES[ResetFingerprint],
+            answers={200: device_render.NewFingerprint},
+            errors=(UnknownDevice,),
+        ),
+    ]
+
+
+def _freezing() -> list[Operation]:
+    return [
+        _write(
+            "POST",
+            DEVICE + "/freeze",
+            "FreezeDevice",
+            "Disconnect a device, and let it not connect any more.",
+            answers={204: None},
+            errors=(UnknownDevice, IsSubDevice, AlreadyFrozen),
+        ),
+        _write(
+            "POST",
+            DEVICE + "/unfreeze",
+            "UnfreezeDevice",
+            "Let a frozen device connect again.",
+            answers={204: None},
+            errors=(UnknownDevice, IsSubDevice, NotFrozen),
+        ),
+    ]

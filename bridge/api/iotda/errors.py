@@ -143,23 +143,24 @@ def _headers(error: BaseException) -> Mapping[str, str] | None:
     return None
 
 
-class _Error(msgspec.Struct):
+class ErrorBody(msgspec.Struct):
     error_code: str
     error_msg: str
 
 
 _encode = msgspec.json.Encoder().encode
 
-_UNREADABLE: Mapping[int, _Error] = {
-    400: _Error("IOTDA.000008", "Invalid request: this is not HTTP."),
-    408: _Error("IOTDA.000408", "The request did not arrive in time."),
-    431: _Error("IOTDA.000431", "The request line and header fields are larger than 65536 bytes."),
+UNREADABLE: Mapping[int, ErrorBody] = {
+    400: ErrorBody("IOTDA.000008", "Invalid request: this is not HTTP."),
+    408: ErrorBody("IOTDA.000408", "The request did not arrive in time."),
+    431: ErrorBody("IOTDA.000431", "The request line and header fields are larger than 65536 bytes."),
 }
+"""Status → what a request is told that was refused before it was complete."""
 
 
 def error_body(status: int) -> bytes:
     """What a request is told that was refused before it was complete: 400, 408 or 431."""
-    return _encode(_UNREADABLE[status])
+    return _encode(UNREADABLE[status])
 
 
 def answer_error(scope: Scope, error: BaseException) -> Response:
@@ -168,5 +169,5 @@ def answer_error(scope: Scope, error: BaseException) -> Response:
     if refusal is None:
         log.error("request %s: %s %r failed", scope[KEY], scope["method"], scope["path"], exc_info=error)
         refusal = Refusal(500, "IOTDA.000001", f"Internal error. Request id: {scope[KEY]}.")
-    body = _encode(_Error(refusal.code, refusal.text))
+    body = _encode(ErrorBody(refusal.code, refusal.text))
     return Response(body, refusal.status, refusal.headers, "application/json")

@@ -11,21 +11,25 @@ from bridge.api.base import Messages, Replies
 from bridge.api.body import check_media_type, read_json
 from bridge.api.connection import leaving
 from bridge.api.direct import Direct, Reply
-from bridge.api.iotda.errors import answer_error, bad_parameter
+from bridge.api.iotda import render
+from bridge.api.iotda.describe import operation
+from bridge.api.iotda.errors import BAD_LIMIT, BAD_MARKER, BAD_TOPIC, answer_error, bad_parameter
 from bridge.api.iotda.idempotency import FIELD, parse_once
-from bridge.api.iotda.parse import parse_message
-from bridge.api.iotda.query import Page, bad_marker, check_device, check_message_id, parse_page
+from bridge.api.iotda.parse import EXAMPLE, MessageBody, parse_message, ttl_limits
+from bridge.api.iotda.query import PARAMETERS, Page, bad_marker, check_device, check_message_id, parse_page
 from bridge.api.iotda.render import render_created, render_message, render_messages
 from bridge.api.iotda.replies import Wait, check_response_topic, parse_wait, render_no_reply, render_reply
+from bridge.api.operation import Operation
 from bridge.api.preferences import preferences
 from bridge.api.resource import Call, Resource
 from bridge.model.clock import Clock
-from bridge.model.errors import BridgeError, UnknownMessage
+from bridge.model.errors import BridgeError, DuplicateMessage, QueueFull, UnknownDevice, UnknownMessage
 from bridge.model.inquiry import Inquiry
 from bridge.model.message import Draft, Message
 from bridge.model.reply import Exchange
 
 PATH = "/v5/iot/{project_id}/devices/{device_id}/messages"
+MESSAGE = PATH + "/{message_id}"
 PLAIN = rb"/v5/iot/(?P<project_id>[A-Za-z0-9_-]{1,64})/devices/(?P<device_id>[A-Za-z0-9_-]{1,128})/messages"
 """The target of a POST with nothing in it that needs decoding."""
 
@@ -56,10 +60,11 @@ class DeviceMessages:
     def routes(self) -> list[BaseRoute]:
         return [
             Route(PATH, self._all),
-            Route(
-                PATH + "/{message_id}", Resource(answer_error, {"GET": self.show, "DELETE": self.delete}, self._check)
-            ),
+            Route(MESSAGE, Resource(answer_error, {"GET": self.show, "DELETE": self.delete}, self._check)),
         ]
+
+    def operations(self) -> list[Operation]:
+        return [*_collection(self._max_ttl), *_single()]
 
     async def create(self, call: Call) -> Response:
         project, device_id = self._device(call, SEND)
@@ -166,3 +171,56 @@ def _exchanged(exchange: Exchange, wait: Wait) -> Response:
 
 def _json(body: bytes, status: int = 200) -> Response:
     return Json(body, status)
+
+
+_describe = partial(operation, tag="Messages")
+
+
+def _collection(max_ttl: int) -> list[Operation]:
+    return [
+        _describe(
+            "POST",
+            PATH,
+            "CreateMessage",
+            "Accept a message for a device.",
+            scope=SEND,
+            body=MessageBody,
+            example=EXAMPLE,
+            limits={"ttl": ttl_limits(max_ttl)},
+            answers={201: render.Created},
+            errors=(UnknownDevice, DuplicateMessage, QueueFull, BAD_TOPIC),
+        ),
+        _describe(
+            "GET",
+            PATH,
+            "ListDeviceMessages",
+            "The messages of a device, newest first.",
+            scope=READ,
+            query=PARAMETERS,
+            answers={200: render.DeviceMessages},
+            errors=(UnknownDevice, BAD_LIMIT, BAD_MARKER),
+        ),
+    ]
+
+
+def _single() -> list[Operation]:
+    return [
+        _describe(
+            "GET",
+            MESSAGE,
+            "ShowDeviceMessage",
+            "A message and its state.",
+            scope=READ,
+            answers={200: render.DeviceMessage},
+            errors=(UnknownDevice, UnknownMessage),
+        ),
+        _describe(
+            "DELETE",
+            MESSAGE,
+            "DeleteDeviceMessage",
+            "Cancel a message that is PENDING, or remove one that is finished.",
+            scope=SEND,
+            answers={204: None},
+            errors=(UnknownDevice, UnknownMessage),
+        ),
+    ]

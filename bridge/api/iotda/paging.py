@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from bridge.api.iotda.errors import BAD_LIMIT, BAD_MARKER, bad_parameter
+from bridge.api.operation import Parameter
+from bridge.api.schema import integer, text
 
 DEFAULT_LIMIT = 10
 MAX_LIMIT = 50
@@ -13,6 +15,13 @@ MAX_OFFSET = 500
 
 _NUMBER = re.compile(r"[0-9]{1,3}")
 _MARKER = re.compile(r"[0-9A-Fa-f]{24}")
+
+PAGING = (
+    Parameter("limit", integer(1, MAX_LIMIT, default=DEFAULT_LIMIT)),
+    Parameter("marker", text(_MARKER), "As the page before gave it."),
+    Parameter("offset", integer(0, MAX_OFFSET, default=0), "How many to pass over."),
+)
+"""What `parse_paging` takes."""
 
 
 class Paging(NamedTuple):

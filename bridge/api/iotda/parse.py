@@ -6,13 +6,15 @@ sends nulls. The message itself is never decoded and encoded again: its text is 
 
 import binascii
 import re
+from typing import Annotated
 
 import msgspec
 
 from bridge.api.iotda.errors import BAD_TIME, BAD_TOPIC, bad_parameter
-from bridge.api.iotda.json_text import check_depth, decode
+from bridge.api.iotda.json_text import MAX_DEPTH, check_depth, decode
 from bridge.api.iotda.times import FORMS, parse_time
 from bridge.api.iotda.uuid7 import uuid7
+from bridge.api.schema import shown
 from bridge.model.clock import Clock, system_clock
 from bridge.model.message import Draft
 from bridge.model.topics import device_tree, user_topic
@@ -24,6 +26,8 @@ TTL_STEP = 5
 MAX_AHEAD = 7 * 86_400_000
 """Milliseconds from now to `send_at`."""
 MAX_USER_PROPERTIES = 20
+ENCODINGS = ("none", "base64")
+PAYLOAD_FORMATS = ("standard", "raw")
 MESSAGE_ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
 
 CHINESE = "\u3007\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U000323af"
@@ -38,30 +42,61 @@ _TOPIC = re.compile("[^+#\x00-\x1f\x7f-\x9f\ufdd0-\ufdef\ufffe\uffff]{1,128}")
 malformed packet (MQTT 5, section 1.5.4): one message must not cost a device its connection."""
 
 
+_MESSAGE = f"The payload has at most {MAX_PAYLOAD} bytes; objects nest at most {MAX_DEPTH} levels."
+_FORMAT = "standard: the payload is an object of name, id and content; raw: the message alone. Without base64 only."
+_TTL = "Minutes that the message waits for its device; 0: deliver now or not at all."
+
+
 class UserProperty(msgspec.Struct):
-    prop_key: str
-    prop_value: str
+    prop_key: Annotated[str, shown(_PROPERTY_KEY)]
+    prop_value: Annotated[str, shown(_PROPERTY_VALUE)]
 
 
 class Properties(msgspec.Struct):
-    correlation_data: str | None = None
-    response_topic: str | None = None
-    user_properties: list[UserProperty] | None = None
+    correlation_data: Annotated[str, shown(_CORRELATION_DATA)] | None = None
+    response_topic: Annotated[str, shown(_RESPONSE_TOPIC)] | None = None
+    user_properties: (
+        Annotated[list[UserProperty], shown(None, "In order, repeats kept.", maxItems=MAX_USER_PROPERTIES)] | None
+    ) = None
 
 
 class MessageBody(msgspec.Struct):
     """The body of CreateMessage; types only, the rules are in `draft_of`."""
 
-    message_id: str | None = None
-    name: str | None = None
-    message: msgspec.Raw = msgspec.Raw()
+    message_id: Annotated[str, shown(MESSAGE_ID, "Unique for the device; generated when absent.")] | None = None
+    name: Annotated[str, shown(_NAME)] | None = None
+    message: Annotated[
+        msgspec.Raw,
+        shown(None, _MESSAGE, required=True, type=["string", "object"], maxLength=4 * -(-MAX_PAYLOAD // 3)),
+    ] = msgspec.field(default_factory=msgspec.Raw)
     properties: Properties | None = None
-    encoding: str | None = None
-    payload_format: str | None = None
-    topic: str | None = None
-    topic_full_name: str | None = None
-    ttl: int | None = None
-    send_at: str | None = None
+    encoding: Annotated[str, shown(None, "base64: the decoded bytes are the payload.", enum=ENCODINGS)] | None = None
+    payload_format: Annotated[str, shown(None, _FORMAT, enum=PAYLOAD_FORMATS)] | None = None
+    topic: Annotated[str, shown(_TOPIC, "Suffix below $oc/devices/{device_id}/user/.")] | None = None
+    topic_full_name: Annotated[str, shown(_TOPIC, "Any other topic; not together with topic.")] | None = None
+    ttl: Annotated[int, shown(None, _TTL, minimum=0, multipleOf=TTL_STEP)] | None = None
+    send_at: Annotated[str, shown(None, "Not before this time, at most 7 days ahead.", maxLength=32)] | None = None
+
+
+EXAMPLE = {
+    "message_id": "m-1",
+    "name": "brightness",
+    "message": {"brightness": 7},
+    "properties": {
+        "correlation_data": "c-1",
+        "response_topic": "answers",
+        "user_properties": [{"prop_key": "color", "prop_value": "red"}],
+    },
+    "encoding": "none",
+    "payload_format": "raw",
+    "topic": "light",
+    "ttl": 60,
+}
+
+
+def ttl_limits(max_ttl: int) -> dict[str, int]:
+    """What the configuration says about `ttl`, in JSON Schema."""
+    return {"maximum": max_ttl, "default": min(DEFAULT_TTL, max_ttl)}
 
 
 _BODY = msgspec.json.Decoder(MessageBody)
@@ -103,12 +138,12 @@ def _message_id(value: str) -> str:
 
 def _form(fields: MessageBody) -> tuple[str | None, str | None]:
     """encoding and payload_format; the latter says nothing about base64, so it is dropped there."""
-    if fields.encoding not in {None, "none", "base64"}:
-        raise bad_parameter("encoding", "none or base64")
+    if fields.encoding is not None and fields.encoding not in ENCODINGS:
+        raise bad_parameter("encoding", " or ".join(ENCODINGS))
     if fields.encoding == "base64":
         return "base64", None
-    if fields.payload_format not in {None, "standard", "raw"}:
-        raise bad_parameter("payload_format", "standard or raw")
+    if fields.payload_format is not None and fields.payload_format not in PAYLOAD_FORMATS:
+        raise bad_parameter("payload_format", " or ".join(PAYLOAD_FORMATS))
     return fields.encoding, fields.payload_format
 
 

@@ -8,6 +8,8 @@ from urllib.parse import parse_qsl
 from bridge.api.iotda.errors import BAD_LIMIT, BAD_MARKER, BAD_PERIOD, BAD_TIME, Refusal, bad_parameter
 from bridge.api.iotda.parse import MESSAGE_ID
 from bridge.api.iotda.times import FORMS, Moment, parse_time
+from bridge.api.operation import Parameter
+from bridge.api.schema import integer, text
 from bridge.model.device import DEVICE_ID, PROJECT
 from bridge.model.errors import UnknownDevice, UnknownMessage
 from bridge.model.inquiry import Inquiry
@@ -18,6 +20,13 @@ MAX_LIMIT = 1000
 
 _LIMIT = re.compile(r"[0-9]{1,4}")
 _CURSOR = re.compile(rb"s([0-9]{1,18})")
+
+PARAMETERS = (
+    Parameter("limit", integer(1, MAX_LIMIT, default=DEFAULT_LIMIT)),
+    Parameter("marker", text(MESSAGE_ID), "The last message_id of the page before."),
+    Parameter("status", {"type": "string", "enum": list(Status)}),
+)
+"""Of ListDeviceMessages."""
 
 
 @dataclass(frozen=True, slots=True)

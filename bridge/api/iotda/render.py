@@ -1,22 +1,29 @@
 """What the core says → JSON of this dialect. Pure."""
 
+import re
 from collections.abc import Sequence
+from typing import Annotated, TypeAlias
 
 import msgspec
 
 from bridge.api.iotda.errors import FAILURES
+from bridge.api.iotda.parse import UserProperty
+from bridge.api.schema import shown
 from bridge.model import times
 from bridge.model.inquiry import Page
-from bridge.model.message import Draft, Message, Outcome
+from bridge.model.message import AcknowledgedBy, Draft, Message, Outcome, Status
 
 compact = times.compact
 _encode = msgspec.json.Encoder().encode
 
 
+CompactTime: TypeAlias = Annotated[str, shown(re.compile("[0-9]{8}T[0-9]{6}Z"), "UTC", examples=["20260102T030405Z"])]
+
+
 class Result(msgspec.Struct, omit_defaults=True):
-    status: str
-    created_time: str
-    finished_time: str | None = None
+    status: Status
+    created_time: CompactTime
+    finished_time: CompactTime | None = None
 
 
 class Created(msgspec.Struct):
@@ -29,12 +36,7 @@ class ErrorInfo(msgspec.Struct):
     error_msg: str
 
 
-class UserProperty(msgspec.Struct):
-    prop_key: str
-    prop_value: str
-
-
-class Properties(msgspec.Struct, omit_defaults=True):
+class ShownProperties(msgspec.Struct, omit_defaults=True):
     correlation_data: str | None = None
     response_topic: str | None = None
     user_properties: list[UserProperty] | None = None
@@ -42,17 +44,17 @@ class Properties(msgspec.Struct, omit_defaults=True):
 
 class DeviceMessage(msgspec.Struct, omit_defaults=True):
     message_id: str
-    message: msgspec.Raw
-    status: str
-    created_time: str
+    message: Annotated[msgspec.Raw, shown(type=["string", "object"])]
+    status: Status
+    created_time: CompactTime
     name: str | None = None
     encoding: str | None = None
     payload_format: str | None = None
     topic: str | None = None
-    properties: Properties | None = None
+    properties: ShownProperties | None = None
     error_info: ErrorInfo | None = None
-    finished_time: str | None = None
-    acknowledged_by: str | None = None
+    finished_time: CompactTime | None = None
+    acknowledged_by: AcknowledgedBy | None = None
     send_at: str | None = None
     device_id: str | None = None
 
@@ -126,11 +128,11 @@ def _of_device(device_id: str, message: Message) -> DeviceMessage:
     return rendered
 
 
-def properties_of(draft: Draft) -> Properties | None:
+def properties_of(draft: Draft) -> ShownProperties | None:
     pairs = [UserProperty(key, value) for key, value in draft.user_properties] or None
     if pairs is None and draft.correlation_data is None and draft.response_topic is None:
         return None
-    return Properties(draft.correlation_data, draft.response_topic, pairs)
+    return ShownProperties(draft.correlation_data, draft.response_topic, pairs)
 
 
 def error_info_of(outcome: Outcome) -> ErrorInfo | None:

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import msgspec
 
 from bridge.api.iotda.errors import NO_REPLY, bad_parameter
+from bridge.api.iotda.parse import UserProperty
 from bridge.api.iotda.query import parameters
-from bridge.api.iotda.render import ErrorInfo, Result, UserProperty, error_info_of, result_of
+from bridge.api.iotda.render import ErrorInfo, Result, error_info_of, result_of
 from bridge.model.message import Draft, Message, Status
 from bridge.model.reply import Reply
 

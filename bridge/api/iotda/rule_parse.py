@@ -6,7 +6,8 @@ believes is worse than none.
 """
 
 import re
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Annotated, NamedTuple, TypeAlias
 
 import msgspec
 
@@ -14,8 +15,11 @@ from bridge.api.iotda.device_parse import SHORT_ID, Rule, checked
 from bridge.api.iotda.errors import Refusal, bad_parameter
 from bridge.api.iotda.json_text import decode
 from bridge.api.iotda.parse import CHINESE, MARKS
-from bridge.model.push_url import check_push_url
+from bridge.api.schema import shown
+from bridge.model.push_url import MAX_URL, check_push_url
 from bridge.model.rule import (
+    SECRET_BYTES,
+    SECRET_PREFIX,
     SUBJECTS,
     ActionAmendment,
     AppType,
@@ -28,6 +32,7 @@ from bridge.model.rule import (
 
 MAX_NAME = 256
 MAX_DESCRIPTION = 256
+MAX_SECRET = len(SECRET_PREFIX) + 4 * -(-SECRET_BYTES[-1] // 3)
 NAME = Rule(
     re.compile(f"[A-Za-z0-9 {CHINESE}{MARKS}]{{1,{MAX_NAME}}}"),
     f"1 to {MAX_NAME} letters, digits, Chinese characters, spaces and {MARKS}",
@@ -40,41 +45,61 @@ URL = "channel_detail.http_forwarding.url"
 FORWARDING = "channel_detail.http_forwarding"
 
 
+_ONLY_EMPTY = shown(None, "Refused unless empty.", maxLength=0)
+RuleName: TypeAlias = Annotated[str, shown(NAME.pattern)]
+Description: TypeAlias = Annotated[str, shown(DESCRIPTION.pattern)]
+Select: TypeAlias = Annotated[str, shown(None, "Events are pushed whole.", enum=["", "*"])]
+Where: TypeAlias = Annotated[str, _ONLY_EMPTY]
+Empty: TypeAlias = Annotated[str, _ONLY_EMPTY]
+ChannelName: TypeAlias = Annotated[str, shown(None, enum=list(Channel))]
+_SECRET = f"Signs the pushes; the Base64 of {SECRET_BYTES[0]} to {SECRET_BYTES[-1]} bytes behind {SECRET_PREFIX}."
+
+
 class RuleSubject(msgspec.Struct):
-    resource: str | None = None
-    event: str | None = None
+    resource: (
+        Annotated[str, shown(None, required=True, enum=list(dict.fromkeys(each.resource for each in SUBJECTS)))] | None
+    ) = None
+    event: (
+        Annotated[str, shown(None, required=True, enum=list(dict.fromkeys(each.event for each in SUBJECTS)))] | None
+    ) = None
 
 
 class AddRule(msgspec.Struct):
     """The body of CreateRoutingRule; types only, the rules are in `parse_rule`."""
 
-    rule_name: str | None = None
-    description: str | None = None
-    subject: RuleSubject | None = None
-    app_type: str | None = None
-    app_id: str | None = None
-    select: str | None = None
-    where: str | None = None
+    rule_name: RuleName | None = None
+    description: Description | None = None
+    subject: Annotated[RuleSubject, shown(required=True)] | None = None
+    app_type: Annotated[str, shown(None, "GLOBAL unless given.", enum=list(AppType))] | None = None
+    app_id: Annotated[str, shown(SHORT_ID.pattern, "Together with app_type.")] | None = None
+    select: Select | None = None
+    where: Where | None = None
 
 
 class UpdateRule(msgspec.Struct):
-    rule_name: str | None = None
-    description: str | None = None
-    select: str | None = None
-    where: str | None = None
+    rule_name: RuleName | None = None
+    description: Description | None = None
+    select: Select | None = None
+    where: Where | None = None
     active: bool | None = None
 
 
 class HttpForwarding(msgspec.Struct):
     """The last three are ours."""
 
-    url: str | None = None
-    cert_id: str | None = None
-    cn_name: str | None = None
+    url: Annotated[str, shown(None, "http:// or https://, a host, perhaps a port.", maxLength=MAX_URL)] | None = None
+    cert_id: Empty | None = None
+    cn_name: Empty | None = None
     sni_enable: bool | None = None
     signature_enable: bool | None = None
-    token: str | None = None
-    signing_secret: str | None = None
+    token: Empty | None = None
+    signing_secret: (
+        Annotated[
+            str,
+            shown(None, _SECRET, pattern=f"^{SECRET_PREFIX}[A-Za-z0-9+/]*={{0,2}}$", maxLength=MAX_SECRET),
+        ]
+        | None
+    ) = None
     rotate_secret: bool | None = None
     retire_secret: bool | None = None
 
@@ -84,13 +109,13 @@ class ChannelDetail(msgspec.Struct):
 
 
 class AddAction(msgspec.Struct):
-    rule_id: str | None = None
-    channel: str | None = None
-    channel_detail: ChannelDetail | None = None
+    rule_id: Annotated[str, shown(SHORT_ID.pattern, required=True)] | None = None
+    channel: Annotated[ChannelName, shown(required=True, enum=list(Channel))] | None = None
+    channel_detail: Annotated[ChannelDetail, shown(required=True)] | None = None
 
 
 class UpdateAction(msgspec.Struct):
-    channel: str | None = None
+    channel: ChannelName | None = None
     channel_detail: ChannelDetail | None = None
 
 
@@ -110,6 +135,28 @@ class ChangedAction(NamedTuple):
     rotate: bool
     """A new random secret becomes the current one."""
 
+
+EXAMPLES: Mapping[type, Mapping[str, object]] = {
+    AddRule: {
+        "rule_name": "Messages of the house",
+        "description": "What became of them",
+        "subject": {"resource": "device.message.status", "event": "update"},
+        "app_type": "APP",
+        "app_id": "house",
+        "select": "*",
+        "where": "",
+    },
+    UpdateRule: {"rule_name": "Messages", "description": "", "select": "*", "where": "", "active": True},
+    AddAction: {
+        "rule_id": "rule-1",
+        "channel": "HTTP_FORWARDING",
+        "channel_detail": {"http_forwarding": {"url": "https://example.com/pushes"}},
+    },
+    UpdateAction: {
+        "channel": "HTTP_FORWARDING",
+        "channel_detail": {"http_forwarding": {"url": "https://example.com/pushes", "rotate_secret": True}},
+    },
+}
 
 _ADD_RULE = msgspec.json.Decoder(AddRule)
 _UPDATE_RULE = msgspec.json.Decoder(UpdateRule)

@@ -1,15 +1,41 @@
 """Query strings and paths of the operations on rules. Pure; the only exception that leaves is `Refusal`."""
 
+import re
+
 from bridge.api.iotda.device_parse import SHORT_ID, checked
 from bridge.api.iotda.errors import bad_parameter
-from bridge.api.iotda.paging import parse_paging
+from bridge.api.iotda.paging import PAGING, parse_paging
 from bridge.api.iotda.query import check_encoding, parameters, parse_flag
 from bridge.api.iotda.rule_parse import NAME
+from bridge.api.operation import Parameter
+from bridge.api.schema import text
 from bridge.model.errors import UnknownAction, UnknownRule
 from bridge.model.rule import ActionSearch, AppType, Page, RuleSearch
 
 MAX_WORD = 50
 """Characters in the name of a resource, an event or a channel."""
+WORD = re.compile(f"[ -~]{{1,{MAX_WORD}}}")
+
+_APP = (
+    Parameter("app_type", {"type": "string", "enum": list(AppType)}),
+    Parameter("app_id", text(SHORT_ID.pattern)),
+)
+RULE_PARAMETERS = (
+    *PAGING,
+    *_APP,
+    Parameter("resource", text(WORD)),
+    Parameter("event", text(WORD)),
+    Parameter("rule_name", text(NAME.pattern)),
+    Parameter("active", {"type": "boolean"}),
+)
+"""Of ListRoutingRules."""
+ACTION_PARAMETERS = (
+    *PAGING,
+    *_APP,
+    Parameter("rule_id", text(SHORT_ID.pattern)),
+    Parameter("channel", text(WORD)),
+)
+"""Of ListRuleActions."""
 
 
 def parse_rule_search(query: bytes) -> RuleSearch:
@@ -52,14 +78,14 @@ def check_action_id(action_id: str) -> None:
         raise UnknownAction(action_id)
 
 
-def _word(field: str, text: str | None) -> str | None:
+def _word(field: str, value: str | None) -> str | None:
     """The vendor has more of them than there are here: those are found nowhere, which is no error."""
-    if text is not None and not (1 <= len(text) <= MAX_WORD and text.isascii() and text.isprintable()):
+    if value is not None and not WORD.fullmatch(value):
         raise bad_parameter(field, f"1 to {MAX_WORD} letters, digits, dots and _")
-    return text
+    return value
 
 
-def _app_type(text: str | None) -> str | None:
-    if text not in {None, *AppType}:
+def _app_type(value: str | None) -> str | None:
+    if value not in {None, *AppType}:
         raise bad_parameter("app_type", " or ".join(AppType))
-    return text
+    return value

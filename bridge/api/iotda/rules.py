@@ -1,6 +1,8 @@
 """Rules and actions: CreateRoutingRule, ListRoutingRules, ShowRoutingRule, UpdateRoutingRule, DeleteRoutingRule,
 CreateRuleAction, ListRuleActions, ShowRuleAction, UpdateRuleAction, DeleteRuleAction."""
 
+from functools import partial
+
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
@@ -8,15 +10,38 @@ from bridge.api.access import AccessCheck
 from bridge.api.answer import Json
 from bridge.api.base import Rules
 from bridge.api.body import read_json
-from bridge.api.iotda.errors import answer_error
+from bridge.api.iotda import rule_render
+from bridge.api.iotda.describe import operation
+from bridge.api.iotda.errors import BAD_LIMIT, BAD_MARKER, answer_error
 from bridge.api.iotda.query import check_project
-from bridge.api.iotda.rule_parse import parse_action, parse_action_amendment, parse_rule, parse_rule_amendment
-from bridge.api.iotda.rule_query import check_action_id, check_rule_id, parse_action_search, parse_rule_search
+from bridge.api.iotda.rule_parse import (
+    EXAMPLES,
+    AddAction,
+    AddRule,
+    UpdateAction,
+    UpdateRule,
+    parse_action,
+    parse_action_amendment,
+    parse_rule,
+    parse_rule_amendment,
+)
+from bridge.api.iotda.rule_query import (
+    ACTION_PARAMETERS,
+    RULE_PARAMETERS,
+    check_action_id,
+    check_rule_id,
+    parse_action_search,
+    parse_rule_search,
+)
 from bridge.api.iotda.rule_render import render_action, render_actions, render_rule, render_rules
+from bridge.api.operation import Operation
 from bridge.api.resource import Call, Handler, Resource
+from bridge.model.errors import TooManyActions, TooManyRules, UnknownAction, UnknownRule
 
 RULES = "/v5/iot/{project_id}/routing-rule/rules"
 ACTIONS = "/v5/iot/{project_id}/routing-rule/actions"
+RULE = RULES + "/{rule_id}"
+ACTION = ACTIONS + "/{action_id}"
 
 WRITE = "events:write"
 READ = "events:read"
@@ -33,15 +58,18 @@ class RoutingRules:
     def routes(self) -> list[BaseRoute]:
         paths: dict[str, dict[str, Handler]] = {
             RULES: {"POST": self.add, "GET": self.index},
-            RULES + "/{rule_id}": {"GET": self.show, "PUT": self.update, "DELETE": self.delete},
+            RULE: {"GET": self.show, "PUT": self.update, "DELETE": self.delete},
             ACTIONS: {"POST": self.add_action, "GET": self.index_actions},
-            ACTIONS + "/{action_id}": {
+            ACTION: {
                 "GET": self.show_action,
                 "PUT": self.update_action,
                 "DELETE": self.delete_action,
             },
         }
         return [Route(path, Resource(answer_error, handlers, self._check)) for path, handlers in paths.items()]
+
+    def operations(self) -> list[Operation]:
+        return [*_about_rules(), *_about_actions()]
 
     async def add(self, call: Call) -> Response:
         project = self._project(call, WRITE)
@@ -108,3 +136,83 @@ class RoutingRules:
         project, action_id = self._project(call, scope), call.path_params["action_id"]
         check_action_id(action_id)
         return project, action_id
+
+
+_read = partial(operation, tag="Pushes", scope=READ)
+_write = partial(operation, tag="Pushes", scope=WRITE)
+
+
+def _about_rules() -> list[Operation]:
+    shown, unknown = rule_render.ShownRule, (UnknownRule,)
+    return [
+        _write(
+            "POST",
+            RULES,
+            "CreateRoutingRule",
+            "Say which events are pushed.",
+            answers={201: shown},
+            errors=(TooManyRules,),
+            body=AddRule,
+            example=EXAMPLES[AddRule],
+        ),
+        _read(
+            "GET",
+            RULES,
+            "ListRoutingRules",
+            "The rules of a project, newest first.",
+            query=RULE_PARAMETERS,
+            answers={200: rule_render.RuleList},
+            errors=(BAD_LIMIT, BAD_MARKER),
+        ),
+        _read("GET", RULE, "ShowRoutingRule", "A rule.", answers={200: shown}, errors=unknown),
+        _write(
+            "PUT",
+            RULE,
+            "UpdateRoutingRule",
+            "Change what is given; active starts and stops it.",
+            answers={200: shown},
+            errors=unknown,
+            body=UpdateRule,
+            example=EXAMPLES[UpdateRule],
+        ),
+        _write(
+            "DELETE", RULE, "DeleteRoutingRule", "Remove a rule and its actions.", answers={204: None}, errors=unknown
+        ),
+    ]
+
+
+def _about_actions() -> list[Operation]:
+    shown, unknown = rule_render.ShownAction, (UnknownAction,)
+    return [
+        _write(
+            "POST",
+            ACTIONS,
+            "CreateRuleAction",
+            "Say where events are pushed to.",
+            body=AddAction,
+            example=EXAMPLES[AddAction],
+            answers={201: shown},
+            errors=(UnknownRule, TooManyActions),
+        ),
+        _read(
+            "GET",
+            ACTIONS,
+            "ListRuleActions",
+            "The actions of a project, newest first.",
+            query=ACTION_PARAMETERS,
+            answers={200: rule_render.ActionList},
+            errors=(BAD_LIMIT, BAD_MARKER),
+        ),
+        _read("GET", ACTION, "ShowRuleAction", "An action.", answers={200: shown}, errors=unknown),
+        _write(
+            "PUT",
+            ACTION,
+            "UpdateRuleAction",
+            "Change what is given; secrets are replaced.",
+            body=UpdateAction,
+            example=EXAMPLES[UpdateAction],
+            answers={200: shown},
+            errors=unknown,
+        ),
+        _write("DELETE", ACTION, "DeleteRuleAction", "Remove an action.", answers={204: None}, errors=unknown),
+    ]

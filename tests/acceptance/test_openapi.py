@@ -1,0 +1,134 @@
+"""What the description allows, and much that it forbids, is sent; every answer is one that is described."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+from string import Template
+
+import pytest
+
+from bridge.api.iotda.parse import CHINESE
+from bridge.model.principal import APPLICATION_SCOPES
+from tests.acceptance.daemon import Daemon
+from tests.acceptance.described import operations
+from tests.acceptance.stock import stock
+
+CHECKS = (
+    "not_a_server_error",
+    "status_code_conformance",
+    "content_type_conformance",
+    "response_headers_conformance",
+    "response_schema_conformance",
+)
+EXAMPLES = 10
+"""For each operation, besides the corner cases that the description itself has."""
+MANY_CHARACTERS = re.compile(rf"{CHINESE}|(?<=\[)\^[^\]]+")
+FEW_CHARACTERS = " -~\u4e00-\u4e09"
+"""To make a strategy of a class of most characters there are takes Hypothesis a second, each time."""
+THERE = """
+[parameters]
+"path.project_id" = "default"
+"path.device_id" = "lamp"
+"path.message_id" = "m-0"
+"path.rule_id" = "$rule_id"
+"path.action_id" = "$action_id"
+
+[[operations]]
+include-operation-id = "DeleteDeviceMessage"
+parameters = { "path.message_id" = "m-9" }
+
+[[operations]]
+include-operation-id = "DeleteDevice"
+parameters = { "path.device_id" = "spare" }
+
+[[operations]]
+include-operation-id = "ResetFingerprint"
+parameters = { "path.device_id" = "badge" }
+
+[[operations]]
+include-operation-id = ["FreezeDevice", "UnfreezeDevice"]
+parameters = { "path.device_id" = "parked" }
+
+[[operations]]
+include-operation-id = "DeleteRoutingRule"
+parameters = { "path.rule_id" = "$spare_rule" }
+
+[[operations]]
+include-operation-id = "DeleteRuleAction"
+parameters = { "path.action_id" = "$spare_action" }
+"""
+"""What each operation finds in the store; `stock` puts it there."""
+SOME_RULE = "rule-1"
+"""In examples; the ids of rules are made here."""
+NOWHERE = defaultdict(lambda: "nowhere", project_id="default")
+"""Names in paths: of things that are not there."""
+
+
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
+    daemon = Daemon(tmp_path_factory.mktemp("described"))
+    try:
+        daemon.start()
+        yield daemon
+    finally:
+        daemon.close()
+
+
+def test_every_answer_is_described(filled: Daemon, tmp_path: Path) -> None:
+    names = stock(filled)
+    (tmp_path / "there.toml").write_text(Template(THERE).substitute(names), encoding="utf-8")
+    with filled.api() as api:
+        document = json.dumps(api.call("GET", "/openapi.json").body, ensure_ascii=False)
+    document = document.replace(SOME_RULE, names["rule_id"])
+    (tmp_path / "openapi.json").write_text(MANY_CHARACTERS.sub(FEW_CHARACTERS, document), encoding="utf-8")
+    report = tmp_path / "report.ndjson"
+    command = [
+        *(sys.executable, "-m", "schemathesis.cli", "--config-file", "there.toml"),
+        *("run", "openapi.json", "--url", "http://{}:{}".format(*filled.http), "-H", f"X-Auth-Token: {filled.token}"),
+        *("--checks", ",".join(CHECKS), "--phases", "examples,coverage,fuzzing"),
+        *("--generation-deterministic", "--max-examples", str(EXAMPLES), "--workers", "1", "--warnings", "off"),
+        *("--no-color", "--report", "ndjson", "--report-ndjson-path", str(report)),
+    ]
+    untraced = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}
+    done = subprocess.run(command, cwd=tmp_path, env=untraced, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
+    statuses = statuses_of(report)
+    for operation in operations(filled):
+        assert any(200 <= status < 300 for status in statuses[f"{operation.method} {operation.path}"]), (
+            f"{operation.id} was never carried out: put into the store what it needs, and its name into THERE"
+        )
+
+
+def statuses_of(report: Path) -> defaultdict[str, set[int]]:
+    """What was answered, by operation."""
+    found: defaultdict[str, set[int]] = defaultdict(set)
+    for line in report.read_text(encoding="utf-8").splitlines():
+        scenario = json.loads(line).get("ScenarioFinished")
+        for interaction in ((scenario or {}).get("recorder") or {}).get("interactions", {}).values():
+            if interaction["response"] is not None:
+                found[scenario["recorder"]["label"]].add(interaction["response"]["status_code"])
+    return found
+
+
+@pytest.mark.parametrize("scope", APPLICATION_SCOPES)
+def test_an_operation_needs_the_scope_that_is_described(filled: Daemon, scope: str) -> None:
+    """Everything but this one is not enough for what needs it, and is enough for what does not."""
+    with filled.admin() as admin:
+        token = admin.add_token(f"no-{scope.replace(':', '-')}", "default", frozenset(APPLICATION_SCOPES) - {scope})
+    with filled.api(token) as api:
+        for operation in operations(filled):
+            answer = api.call(operation.method, operation.target(NOWHERE), b"{}" if operation.body else None)
+            lacks = answer.status == 403 and scope in answer.body["error_msg"]
+            assert lacks == (scope in operation.scopes), f"{operation.id}: {answer.body}"
+
+
+def test_an_operation_without_a_scope_needs_no_credentials_and_others_do(filled: Daemon) -> None:
+    with filled.api("no-token") as api:
+        for operation in operations(filled):
+            answer = api.call(operation.method, operation.target(NOWHERE), b"{}" if operation.body else None)
+            assert (answer.status == 401) == bool(operation.scopes), f"{operation.id}: {answer.status}"
