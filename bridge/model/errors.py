@@ -15,6 +15,7 @@ BridgeError
 ├── DuplicateToken         the project already has an access token of that name
 ├── UnknownAccessKey       no access key of that name
 ├── DuplicateAccessKey     the project already has an access key of that name
+├── UnknownSubscriber      the channel has no subscriber of that name, or it was away for too long
 ├── QueueFull              the device has as many PENDING messages as the configuration allows
 ├── BadSettings            the configuration asks for something that cannot work
 └── StoreUnavailable       the disk or the database refuses; nothing was accepted
@@ -78,6 +79,10 @@ class UnknownAccessKey(BridgeError):
 
 
 class DuplicateAccessKey(BridgeError):
+    pass
+
+
+class UnknownSubscriber(BridgeError):
     pass
 
 
