@@ -16,6 +16,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from bridge import values
+from bridge.api.dsps.rules import parse_rules
+from bridge.api.dsps.settings import ChannelSettings, check_prefix
+from bridge.api.dsps.token_settings import parse_token_settings
 from bridge.api.settings import HttpSettings
 from bridge.broker.settings import MqttSettings
 from bridge.delivery.settings import DeliverySettings
@@ -26,6 +29,7 @@ SECTIONS: dict[str, type[Any]] = {
     "http": HttpSettings,
     "mqtt": MqttSettings,
     "delivery": DeliverySettings,
+    "channels": ChannelSettings,
     "store": StoreSettings,
     "log": LogSettings,
 }
@@ -40,6 +44,9 @@ CHECKS: dict[str, Callable[[Any], None]] = {
     "mqtt.tls_bind": values.check_address_if_any,
     "mqtt.device_publish": values.check_topic_filters,
     "mqtt.device_subscribe": values.check_topic_filters,
+    "channels.prefix": values.refusing(check_prefix),
+    "channels.rules": values.refusing(parse_rules),
+    "channels.jwt": values.refusing(parse_token_settings),
 }
 """Forms that a type and bounds cannot express."""
 
@@ -51,6 +58,7 @@ class Settings:
     http: HttpSettings = dataclasses.field(default_factory=HttpSettings)
     mqtt: MqttSettings = dataclasses.field(default_factory=MqttSettings)
     delivery: DeliverySettings = dataclasses.field(default_factory=DeliverySettings)
+    channels: ChannelSettings = dataclasses.field(default_factory=ChannelSettings)
     store: StoreSettings = dataclasses.field(default_factory=StoreSettings)
     log: LogSettings = dataclasses.field(default_factory=LogSettings)
 

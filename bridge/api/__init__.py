@@ -15,5 +15,8 @@ signature.py   requests signed by the vendor's SDKs
 body.py        the request body, bounded in size
 faults.py      what can be wrong with a request, whichever dialect it speaks
 health.py      /healthz, /readyz
+connection.py  whether the client is still there, for handlers that wait
+json_depth.py  how deep JSON nests
 iotda/         the IoTDA v5 dialect
+dsps/          the DSPS dialect: channels and polling subscribers
 """

@@ -8,6 +8,7 @@ from starlette.routing import Router
 from bridge.api.access import AccessCheck
 from bridge.api.base import Access, Devices, Messages
 from bridge.api.direct import Direct
+from bridge.api.dsps.dialect import Dsps
 from bridge.api.health import health_routes
 from bridge.api.iotda.devices import DeviceManagement
 from bridge.api.iotda.errors import answer_error
@@ -35,6 +36,7 @@ def create_app(
     settings: HttpSettings,
     max_ttl: int,
     clock: Clock = system_clock,
+    dsps: Dsps | None = None,
 ) -> Api:
     """`ready` is asked by /readyz; `max_ttl` is the largest ttl of a message, in minutes.
 
@@ -45,9 +47,10 @@ def create_app(
     check = AccessCheck(access, failures, clock, max_body=settings.max_body)
     device_messages = DeviceMessages(messages, check, max_body=settings.max_body, max_ttl=max_ttl)
     device_management = DeviceManagement(devices, check, max_body=settings.max_body)
+    polling = dsps.routes(check, ready, clock, max_body=settings.max_body) if dsps else []
     return Api(
         device_messages.direct(),
-        [*device_messages.routes(), *device_management.routes(), *health_routes(ready, answer_error)],
+        [*device_messages.routes(), *device_management.routes(), *health_routes(ready, answer_error), *polling],
         redirect_slashes=False,  # a path with one slash more is another path, and a POST must not be redirected
         default=NoResource(answer_error),
     )

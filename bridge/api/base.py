@@ -92,9 +92,11 @@ class Channels(Protocol):
     async def unsubscribe(self, project: str, channel: str, subscriber: str) -> None:
         """Also if it never existed. Its waiting polls end with UnknownSubscriber. Errors: StoreUnavailable."""
 
-    async def poll(self, project: str, channel: str, subscriber: str, *, at_most: int, wait: float) -> Polled:
+    async def poll(
+        self, project: str, channel: str, subscriber: str, *, at_most: int, wait: float, after: int = 0
+    ) -> Polled:
         """What the subscriber has not acknowledged, oldest first; fewer than `at_most` if they are large, with `more`
-        set. Waits for up to `wait` seconds until there is something.
+        set. Waits for up to `wait` seconds until there is something. `after`: not what is up to that position either.
 
         Errors: UnknownSubscriber, StoreUnavailable.
         """
@@ -119,6 +121,19 @@ class Channels(Protocol):
 
     def close(self) -> None:
         """Polls that wait return with nothing; later ones do not wait."""
+
+
+class Revocations(Protocol):
+    """JSON Web Tokens that are not accepted any more."""
+
+    async def revoke_jwt(self, jti: str, until: int) -> None:
+        """Returns once it is durable. It may be forgotten `until` the token expires, in seconds since the epoch.
+
+        Errors: StoreUnavailable.
+        """
+
+    def is_revoked(self, jti: str) -> bool:
+        """Errors: StoreUnavailable."""
 
 
 class Access(Protocol):

@@ -138,6 +138,14 @@ def device_records(database: Database) -> None:
     """)
 
 
+@MIGRATIONS()
+def revoked_jwts(database: Database) -> None:
+    database.executescript("""
+        CREATE TABLE revoked_jwt (jti TEXT PRIMARY KEY, until INTEGER NOT NULL) WITHOUT ROWID;
+        CREATE INDEX revoked_jwt_until ON revoked_jwt (until);
+    """)
+
+
 NAMES = {
     devices.__name__,
     messages.__name__,
@@ -145,5 +153,6 @@ NAMES = {
     changes.__name__,
     access_keys.__name__,
     device_records.__name__,
+    revoked_jwts.__name__,
 }
 """Every migration this version knows."""
