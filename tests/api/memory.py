@@ -84,6 +84,10 @@ class MemoryAccess:
         "manager": Principal("manager", PROJECT, frozenset({"devices:read", "devices:write"})),
         "viewer": Principal("viewer", PROJECT, frozenset({"devices:read"})),
         "stranger": Principal("stranger", "other", frozenset({"messages:send", "messages:read"})),
+        "chat": Principal("chat", PROJECT, frozenset({"events:read", "events:write"})),
+        "listener": Principal("listener", PROJECT, frozenset({"events:read"})),
+        "publisher": Principal("publisher", PROJECT, frozenset({"events:write"})),
+        "neighbour": Principal("neighbour", "other", frozenset({"events:read", "events:write"})),
     }
 
     keys: ClassVar = {

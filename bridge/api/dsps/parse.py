@@ -70,12 +70,20 @@ def parse_ack_handle(given: dict[str, str]) -> str:
 def parse_content(body: bytes) -> str:
     """The JSON text of a message as it was sent, without the white space around it."""
     try:
-        body.decode()  # msgspec does not look inside the strings it skips
-        text = bytes(_check_json(body))
-    except (UnicodeDecodeError, msgspec.DecodeError, RecursionError):
+        return _json_text(body)
+    except ValueError:
         raise not_json() from None
+
+
+def _json_text(body: bytes) -> str:
+    """Error: ValueError."""
+    body.decode()  # msgspec does not look inside the strings it skips
+    try:
+        text = bytes(_check_json(body))
+    except (msgspec.DecodeError, RecursionError):
+        raise ValueError("no JSON") from None
     if nests_deeper(text, MAX_DEPTH):
-        raise not_json()
+        raise ValueError("nested too deep")
     return text.decode()
 
 
@@ -126,7 +134,11 @@ def _post(line: bytes) -> Post:
         decoded = _decode_line(line)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise Refusal(400, 'Not a JSON object with "messageID" and "content"') from None
-    return Post(check_id("messageID", decoded.messageID), parse_content(bytes(decoded.content)))
+    message_id = check_id("messageID", decoded.messageID)
+    try:
+        return Post(message_id, _json_text(bytes(decoded.content)))
+    except ValueError:
+        raise Refusal(400, "The content is not JSON") from None
 
 
 class Revocation(NamedTuple):
