@@ -118,7 +118,7 @@ def test_what_is_not_signed_is_refused(issuer: Issuer, tmp_path: Path) -> None:
         Issuer(stranger).token(),
         Issuer(stranger).token("ES256"),
         issuer.token("HS512", b"x" * 64),
-        jwt.encode({"iss": ISSUER, "aud": AUDIENCE, "exp": SECOND + 60}, None, algorithm="none"),
+        jwt.encode({"iss": ISSUER, "aud": AUDIENCE, "exp": SECOND + 60}, "", algorithm="none"),
         f"{head}.{claims}.",
         f"{head}.{claims}.{signature[:-2]}",
         f"{head}.{claims[:-2]}.{signature}",
