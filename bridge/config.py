@@ -22,6 +22,7 @@ from bridge.api.dsps.token_settings import parse_token_settings
 from bridge.api.settings import HttpSettings
 from bridge.broker.settings import MqttSettings
 from bridge.delivery.settings import DeliverySettings
+from bridge.events.settings import LONGEST
 from bridge.logs import LogSettings
 from bridge.store.settings import StoreSettings
 
@@ -44,6 +45,7 @@ CHECKS: dict[str, Callable[[Any], None]] = {
     "mqtt.tls_bind": values.check_address_if_any,
     "mqtt.device_publish": values.check_topic_filters,
     "mqtt.device_subscribe": values.check_topic_filters,
+    "channels.lifetimes": lambda value: values.check_rules(value, 0.01, LONGEST),
     "channels.prefix": values.refusing(check_prefix),
     "channels.rules": values.refusing(parse_rules),
     "channels.jwt": values.refusing(parse_token_settings),

@@ -10,13 +10,15 @@ import sys
 
 import uvloop
 
-from bridge import __version__
+from bridge import __version__, logs
 from bridge.api.app import create_app
+from bridge.api.dsps.dialect import Dsps
 from bridge.api.server import HttpServer
 from bridge.broker import MqttBroker
 from bridge.config import Settings
 from bridge.data_dir import ADMIN_TOKEN, DataDir
 from bridge.delivery import Delivery
+from bridge.events import Events
 from bridge.model.clock import Clock, system_clock
 from bridge.registry import Presence, Registry
 from bridge.store import Store
@@ -57,14 +59,19 @@ async def serve(settings: Settings, clock: Clock) -> None:
         token, first_start = data_dir.admin_token()
         store.put_token("admin", token, None, frozenset(("admin",)))
 
+        events = Events(store, store, settings.channels, clock)
+        events.start()
+        closing.callback(events.stop)
         broker = MqttBroker(settings.mqtt, store, clock)
-        delivery = Delivery(store, broker.hub, settings.delivery, clock)
+        delivery = Delivery(store, broker.hub, settings.delivery, clock, events.message_status)
         broker.listen(delivery)
         store.on_device_change(broker.hub.device_changed)
         store.on_device_change(delivery.device_changed)
         delivery.start()
         presence = Presence(store, clock)
         broker.hub.watch(presence)
+        broker.hub.watch(events.connections)
+        broker.hub.keep_with(events.uplinks)
         presence.start()
         closing.callback(presence.stop)
 
@@ -76,6 +83,7 @@ async def serve(settings: Settings, clock: Clock) -> None:
             settings=settings.http,
             max_ttl=settings.delivery.max_ttl,
             clock=clock,
+            dsps=Dsps(events.channels, store, logs.set_level, settings.channels),
         )
         http = HttpServer(app, settings.http)
         await broker.start()
@@ -83,6 +91,7 @@ async def serve(settings: Settings, clock: Clock) -> None:
         await http.start()
         closing.push_async_callback(http.stop)
         closing.callback(delivery.stop)  # first of all: senders that wait get their answer
+        closing.callback(events.channels.close)  # and so do polls
 
         ready = True
         addresses = _joined(*http.address), _joined(*broker.address)

@@ -5,13 +5,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from bridge.events.settings import ChannelSettings as Lifetimes
 from bridge.model.setting import setting
 
 _PREFIX = re.compile(r"(/[A-Za-z0-9._~-]+)*")
 
 
 @dataclass(frozen=True)
-class ChannelSettings:
+class ChannelSettings(Lifetimes):
     prefix: str = setting("", "What the paths of channels begin with, such as /dsps; empty: nothing.")
     max_wait: float = setting(
         30.0,
