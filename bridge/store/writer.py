@@ -133,7 +133,10 @@ class Writer:
         self._busy = False
         self._hand_over()  # first, so that the thread has work while the results are delivered
         if events and self.on_events is not None:
-            self.on_events(events)
+            try:
+                self.on_events(events)
+            except Exception:
+                logger.exception("a listener failed to take new events")
         deliver(batch, results)
         if self._idle is not None and not self._busy and not self._waiting:
             self._idle.set_result(None)

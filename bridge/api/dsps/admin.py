@@ -1,5 +1,6 @@
 """Probes, for whatever watches the daemon, and what only admins may do."""
 
+import logging
 from collections.abc import Callable
 
 from starlette.responses import Response
@@ -10,6 +11,8 @@ from bridge.api.dsps.gate import Gate
 from bridge.api.dsps.parse import parameters, parse_revocation
 from bridge.api.dsps.render import render_json
 from bridge.api.resource import Call, Handler
+
+log = logging.getLogger(__name__)
 
 SetLogLevel = Callable[[str, str], None]
 """(category, level). Errors: LookupError for an unknown category, ValueError for an unknown level."""
@@ -50,12 +53,14 @@ class Administration:
             raise invalid("category") from None
         except ValueError:
             raise invalid("level") from None
+        log.info("log level changed", extra={"category": given["category"], "to": given["level"]})
         return Response(status_code=204)
 
     async def revoke(self, call: Call) -> Response:
         await self._gate.enter_admin(call)
         revocation = parse_revocation(parameters(call.scope["query_string"]))
         await self._revocations.revoke_jwt(revocation.jti, revocation.exp)
+        log.info("JSON Web Token revoked", extra={"jti": revocation.jti})
         return _json({"jti": revocation.jti, "exp": revocation.exp})
 
 
