@@ -3,9 +3,8 @@ import time
 
 import pytest
 
-from bridge.events import polling
 from bridge.model.errors import StoreUnavailable, UnknownSubscriber
-from bridge.model.event import ChannelInfo, Polled, SubscriberInfo
+from bridge.model.event import ChannelInfo, Polled, StoredEvent, SubscriberInfo
 from tests.broker.times import PATIENCE, START, turn
 from tests.events.event_site import APP, EventSite
 
@@ -195,7 +194,7 @@ async def test_a_crowd_is_answered_at_once(site: EventSite, monkeypatch: pytest.
     reads = 0
     read = site.store.events
 
-    def counted(channel: int, **question: int) -> list[polling.StoredEvent]:
+    def counted(channel: int, **question: int) -> list[StoredEvent]:
         nonlocal reads
         reads += 1
         return read(channel, **question)
