@@ -96,4 +96,5 @@ class Stream:
         return None if self._response.isclosed() else self.next_or_end()
 
     def close(self) -> None:
+        self._response.close()
         self._connection.close()

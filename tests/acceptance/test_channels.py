@@ -4,7 +4,7 @@ import contextlib
 import socket
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from tests.acceptance.account import Account
 from tests.acceptance.clock import SharedClock
 from tests.acceptance.conftest import NewDaemon, clocked_daemon
 from tests.acceptance.daemon import Daemon
-from tests.acceptance.polling_api import Stream, Subscriber
+from tests.acceptance.polling_api import Answer, Stream, Subscriber
 from tests.acceptance.waiting import eventually
 from tests.api.dsps.issuer import Issuer
 
@@ -27,17 +27,19 @@ def app_of(daemon: Daemon, closing: ExitStack, channel: str, name: str = "app") 
     return closing.enter_context(Subscriber(daemon, channel, name))
 
 
-def waits(daemon: Daemon, app: Subscriber) -> None:
-    """Returns when a poll of this subscriber has reached the daemon."""
+def last_access(daemon: Daemon, app: Subscriber) -> str:
     name = app.path.rpartition("/")[2]
+    with Subscriber(daemon, app.channel.rpartition("/")[2]) as looker:
+        subscribers = looker.call("GET", app.channel).body["subscribers"]
+    return next(str(each["lastAccess"]) for each in subscribers if each["subscriberID"] == name)
 
-    def seen() -> str:
-        with Subscriber(daemon, app.channel.rpartition("/")[2]) as looker:
-            subscribers = looker.call("GET", app.channel).body["subscribers"]
-        return next(str(each["lastAccess"]) for each in subscribers if each["subscriberID"] == name)
 
-    before = seen()
-    eventually(lambda: seen() != before)
+def start_poll(pool: ThreadPoolExecutor, daemon: Daemon, app: Subscriber) -> "Future[Answer]":
+    """A poll that has reached the daemon and waits."""
+    before = last_access(daemon, app)
+    poll = pool.submit(app.poll, "timeout=30s")
+    eventually(lambda: last_access(daemon, app) != before)
+    return poll
 
 
 def test_positions_and_messages_survive_a_kill(new_daemon: NewDaemon, closing: ExitStack) -> None:
@@ -95,6 +97,7 @@ def test_a_stream_resumes_where_it_was_after_a_kill(new_daemon: NewDaemon, closi
     for number in range(3):
         app.publish(f"m{number}")
     ids = [stream.next()[0] for _ in range(3)]
+    stream.close()
     daemon.kill()
     daemon.start()
     app.daemon_restarted()
@@ -114,10 +117,7 @@ def test_at_the_end_polls_are_answered_and_streams_closed(new_daemon: NewDaemon,
     stream: Stream = page.stream()
     closing.callback(stream.close)
     with ThreadPoolExecutor(len(apps)) as pool:
-        polls = []
-        for app in apps:
-            polls.append(pool.submit(app.poll, "timeout=30s"))
-            waits(daemon, app)
+        polls = [start_poll(pool, daemon, app) for app in apps]
         began = time.monotonic()
         daemon.stop()
         for poll in polls:
@@ -131,8 +131,7 @@ def test_a_poll_whose_subscriber_is_removed_ends(daemon: Daemon, closing: ExitSt
     app, remover = app_of(daemon, closing, "removed"), app_of(daemon, closing, "removed")
     app.subscribe()
     with ThreadPoolExecutor(1) as pool:
-        poll = pool.submit(app.poll, "timeout=30s")
-        waits(daemon, app)
+        poll = start_poll(pool, daemon, app)
         assert remover.call("DELETE", app.path).status == 200
         assert poll.result().status == 404
     assert app.poll().status == 404
