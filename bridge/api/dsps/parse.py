@@ -77,14 +77,13 @@ def parse_content(body: bytes) -> str:
 
 def _json_text(body: bytes) -> str:
     """Error: ValueError."""
-    body.decode()  # msgspec does not look inside the strings it skips
     try:
         text = bytes(_check_json(body))
     except (msgspec.DecodeError, RecursionError):
         raise ValueError("no JSON") from None
     if nests_deeper(text, MAX_DEPTH):
         raise ValueError("nested too deep")
-    return text.decode()
+    return text.decode()  # msgspec has not looked inside the strings
 
 
 class Post(NamedTuple):

@@ -309,3 +309,12 @@ async def test_head_is_get_without_a_body(client: Client) -> None:
     await put(client, APP)
     answer = await client.request("HEAD", APP, who="chat")
     assert (answer.status, answer.headers["content-length"]) == (200, str(len(EMPTY)))
+
+
+async def test_a_defect_tells_nothing_of_the_inside(
+    client: Client, channels: MemoryChannels, caplog: pytest.LogCaptureFixture
+) -> None:
+    channels.fails = ZeroDivisionError("secret")
+    answer = await client.request("PUT", APP, who="chat", X_Request_Id="r-1")
+    assert (answer.status, answer.body) == (500, b'{"error":"Internal error. Request id: r-1"}')
+    assert [record.levelname for record in caplog.records] == ["ERROR"]
