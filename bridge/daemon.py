@@ -21,6 +21,7 @@ from bridge.delivery import Delivery
 from bridge.events import Events
 from bridge.model.clock import Clock, system_clock
 from bridge.registry import Presence, Registry
+from bridge.rules import Rules
 from bridge.store import Store
 from bridge.systemd import Supervisor
 
@@ -43,9 +44,7 @@ def run(settings: Settings, clock: Clock = system_clock) -> None:
 
 
 async def serve(settings: Settings, clock: Clock) -> None:
-    stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    stop = _stop_signal()
     supervisor = Supervisor(os.environ)
     ready = False
 
@@ -74,10 +73,14 @@ async def serve(settings: Settings, clock: Clock) -> None:
         broker.hub.keep_with(events.uplinks)
         presence.start()
         closing.callback(presence.stop)
+        rules = Rules(store)
+        rules.start()
+        closing.callback(rules.stop)
 
         app = create_app(
             messages=delivery,
             devices=Registry(store, broker.hub, presence),
+            rules=rules,
             access=store,
             ready=lambda: ready,
             settings=settings.http,
@@ -102,13 +105,20 @@ async def serve(settings: Settings, clock: Clock) -> None:
         where = {"http": addresses[0], "mqtt": addresses[1], **({"mqtts": mqtts} if mqtts else {})}
         _log.info("ready", extra={"version": __version__, **where})
         if first_start:
-            sys.stdout.write(_welcome(settings, *addresses))
-            sys.stdout.flush()
+            print(_welcome(settings, *addresses), end="", flush=True)  # noqa: T201
 
         await stop.wait()
         ready = False
         _log.info("stopping")
     _log.info("stopped")
+
+
+def _stop_signal() -> asyncio.Event:
+    """Set when the daemon is asked to end."""
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    return stop
 
 
 def _joined(host: str, port: int) -> str:

@@ -6,13 +6,14 @@ from typing import Any
 from starlette.routing import Router
 
 from bridge.api.access import AccessCheck
-from bridge.api.base import Access, Devices, Messages
+from bridge.api.base import Access, Devices, Messages, Rules
 from bridge.api.direct import Direct
 from bridge.api.dsps.dialect import Dsps
 from bridge.api.health import health_routes
 from bridge.api.iotda.devices import DeviceManagement
 from bridge.api.iotda.errors import answer_error
 from bridge.api.iotda.messages import DeviceMessages
+from bridge.api.iotda.rules import RoutingRules
 from bridge.api.resource import NoResource
 from bridge.api.settings import HttpSettings
 from bridge.model.clock import Clock, system_clock
@@ -31,6 +32,7 @@ def create_app(
     *,
     messages: Messages,
     devices: Devices,
+    rules: Rules,
     access: Access,
     ready: Callable[[], bool],
     settings: HttpSettings,
@@ -47,10 +49,17 @@ def create_app(
     check = AccessCheck(access, failures, clock, max_body=settings.max_body)
     device_messages = DeviceMessages(messages, check, max_body=settings.max_body, max_ttl=max_ttl)
     device_management = DeviceManagement(devices, check, max_body=settings.max_body)
+    routing_rules = RoutingRules(rules, check, max_body=settings.max_body)
     polling = dsps.routes(check, ready, clock, max_body=settings.max_body) if dsps else []
     return Api(
         device_messages.direct(),
-        [*device_messages.routes(), *device_management.routes(), *health_routes(ready, answer_error), *polling],
+        [
+            *device_messages.routes(),
+            *device_management.routes(),
+            *routing_rules.routes(),
+            *health_routes(ready, answer_error),
+            *polling,
+        ],
         redirect_slashes=False,  # a path with one slash more is another path, and a POST must not be redirected
         default=NoResource(answer_error),
     )

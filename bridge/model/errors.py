@@ -16,6 +16,10 @@ BridgeError
 ├── UnknownAccessKey       no access key of that name
 ├── DuplicateAccessKey     the project already has an access key of that name
 ├── UnknownSubscriber      the channel has no subscriber of that name, or it was away for too long
+├── UnknownRule            the project has no rule with that id
+├── UnknownAction          the project has no action with that id
+├── TooManyRules           the project has as many rules as one may have
+├── TooManyActions         the rule has as many actions as one may have
 ├── QueueFull              the device has as many PENDING messages as the configuration allows
 ├── BadSettings            the configuration asks for something that cannot work
 └── StoreUnavailable       the disk or the database refuses; nothing was accepted
@@ -83,6 +87,22 @@ class DuplicateAccessKey(BridgeError):
 
 
 class UnknownSubscriber(BridgeError):
+    pass
+
+
+class UnknownRule(BridgeError):
+    pass
+
+
+class UnknownAction(BridgeError):
+    pass
+
+
+class TooManyRules(BridgeError):
+    pass
+
+
+class TooManyActions(BridgeError):
     pass
 
 

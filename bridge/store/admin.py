@@ -9,12 +9,15 @@ from bridge.store.access_keys import AccessKeys
 from bridge.store.connection import open_connection
 from bridge.store.devices import Devices
 from bridge.store.revocations import Revocations
+from bridge.store.rules import Rules
 from bridge.store.tokens import Tokens
 
 
-class Admin(Devices, Tokens, AccessKeys, Revocations):
-    """Devices, tokens, access keys and revocations, written by the calling thread. A running daemon notices within a
-    second."""
+class Admin(Devices, Tokens, AccessKeys, Rules, Revocations):
+    """Devices, tokens, access keys, rules and revocations, written by the calling thread.
+
+    A running daemon notices within a second.
+    """
 
     @classmethod
     def open(cls, path: Path | str, clock: Clock) -> Self:

@@ -15,6 +15,7 @@ from tests.api.conftest import Readiness
 from tests.api.dsps.memory import MemoryChannels, MemoryRevocations
 from tests.api.memory import MemoryAccess, MemoryMessages
 from tests.api.no_devices import NoDevices
+from tests.api.no_rules import NoRules
 from tests.store.clock import HandClock
 
 StartServer = Callable[[ChannelSettings], AbstractAsyncContextManager[HttpServer]]
@@ -43,6 +44,7 @@ def start_server(
         app = create_app(
             messages=MemoryMessages(),
             devices=NoDevices(),
+            rules=NoRules(),
             access=MemoryAccess(),
             ready=ready,
             settings=settings,
