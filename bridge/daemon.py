@@ -102,10 +102,10 @@ async def serve(settings: Settings, clock: Clock) -> None:
         data_dir.publish(*addresses, mqtts)
         supervisor.ready()
         closing.callback(supervisor.stopping)
-        where = {"http": addresses[0], "mqtt": addresses[1], **({"mqtts": mqtts} if mqtts else {})}
-        _log.info("ready", extra={"version": __version__, **where})
+        _log.info("ready", extra=_where(*addresses, mqtts))
         if first_start:
-            print(_welcome(settings, *addresses), end="", flush=True)  # noqa: T201
+            sys.stdout.write(_welcome(settings, *addresses))
+            sys.stdout.flush()
 
         await stop.wait()
         ready = False
@@ -119,6 +119,11 @@ def _stop_signal() -> asyncio.Event:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     return stop
+
+
+def _where(http: str, mqtt: str, mqtts: str | None) -> dict[str, str]:
+    """What the log says of a daemon that is ready."""
+    return {"version": __version__, "http": http, "mqtt": mqtt, **({"mqtts": mqtts} if mqtts else {})}
 
 
 def _joined(host: str, port: int) -> str:
