@@ -104,8 +104,7 @@ async def serve(settings: Settings, clock: Clock) -> None:
         closing.callback(supervisor.stopping)
         _log.info("ready", extra=_where(*addresses, mqtts))
         if first_start:
-            sys.stdout.write(_welcome(settings, *addresses))
-            sys.stdout.flush()
+            _tell(_welcome(settings, *addresses))
 
         await stop.wait()
         ready = False
@@ -119,6 +118,11 @@ def _stop_signal() -> asyncio.Event:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     return stop
+
+
+def _tell(text: str) -> None:
+    sys.stdout.write(text)
+    sys.stdout.flush()
 
 
 def _where(http: str, mqtt: str, mqtts: str | None) -> dict[str, str]:
