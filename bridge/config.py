@@ -16,11 +16,14 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from bridge import values
+from bridge.api.dsps.rules import parse_rules
+from bridge.api.dsps.settings import ChannelSettings, check_prefix
+from bridge.api.dsps.token_settings import parse_token_settings
 from bridge.api.settings import HttpSettings
 from bridge.batch.settings import BatchSettings
 from bridge.broker.settings import MqttSettings
 from bridge.delivery.settings import DeliverySettings
-from bridge.events.settings import LONGEST, ChannelSettings
+from bridge.events.settings import LONGEST
 from bridge.logs import LogSettings
 from bridge.store.settings import StoreSettings
 
@@ -45,6 +48,9 @@ CHECKS: dict[str, Callable[[Any], None]] = {
     "mqtt.device_publish": values.check_topic_filters,
     "mqtt.device_subscribe": values.check_topic_filters,
     "channels.lifetimes": lambda value: values.check_rules(value, 0.01, LONGEST),
+    "channels.prefix": values.refusing(check_prefix),
+    "channels.rules": values.refusing(parse_rules),
+    "channels.jwt": values.refusing(parse_token_settings),
 }
 """Forms that a type and bounds cannot express."""
 

@@ -11,8 +11,9 @@ from typing import NamedTuple
 
 import uvloop
 
-from bridge import __version__
+from bridge import __version__, logs
 from bridge.api.app import create_app
+from bridge.api.dsps.dialect import Dsps
 from bridge.api.server import HttpServer
 from bridge.batch import Batches
 from bridge.broker import MqttBroker
@@ -45,9 +46,7 @@ def run(settings: Settings, clock: Clock = system_clock) -> None:
 
 
 async def serve(settings: Settings, clock: Clock) -> None:
-    stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    stop = _stop_signal()
     supervisor = Supervisor(os.environ)
     ready = False
 
@@ -70,13 +69,13 @@ async def serve(settings: Settings, clock: Clock) -> None:
             devices=core.registry,
             rules=core.rules,
             access=store,
-            channels=core.events.channels,
             ready=lambda: ready,
             settings=settings.http,
             max_ttl=settings.delivery.max_ttl,
             clock=clock,
             batches=core.batches,
             broadcasts=core.broker.hub,
+            dsps=Dsps(core.events.channels, store, logs.set_level, settings.channels),
         )
         http = HttpServer(app, settings.http)
         await core.broker.start()
@@ -93,11 +92,9 @@ async def serve(settings: Settings, clock: Clock) -> None:
         data_dir.publish(*addresses, mqtts)
         supervisor.ready()
         closing.callback(supervisor.stopping)
-        where = {"http": addresses[0], "mqtt": addresses[1], **({"mqtts": mqtts} if mqtts else {})}
-        _log.info("ready", extra={"version": __version__, **where})
+        _log.info("ready", extra=_where(*addresses, mqtts))
         if first_start:
-            sys.stdout.write(_welcome(settings, *addresses))
-            sys.stdout.flush()
+            _tell(_welcome(settings, *addresses))
 
         await stop.wait()
         ready = False
@@ -145,6 +142,24 @@ def _core(store: Store, settings: Settings, clock: Clock, closing: contextlib.As
     rules.start()
     closing.callback(rules.stop)
     return _Core(broker, delivery, replies, batches, events, Registry(store, broker.hub, presence), rules)
+
+
+def _stop_signal() -> asyncio.Event:
+    """Set when the daemon is asked to end."""
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    return stop
+
+
+def _tell(text: str) -> None:
+    sys.stdout.write(text)
+    sys.stdout.flush()
+
+
+def _where(http: str, mqtt: str, mqtts: str | None) -> dict[str, str]:
+    """What the log says of a daemon that is ready."""
+    return {"version": __version__, "http": http, "mqtt": mqtt, **({"mqtts": mqtts} if mqtts else {})}
 
 
 def _joined(host: str, port: int) -> str:

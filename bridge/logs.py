@@ -19,6 +19,13 @@ from bridge.model.setting import setting
 
 NOISY = ("amqtt", "asyncio", "paho", "transitions", "uvicorn")
 """Libraries that log every connection or state at info; only their warnings are of interest."""
+LEVELS = {
+    "debug": logging.DEBUG,
+    "info": logging.INFO,
+    "warn": logging.WARNING,
+    "warning": logging.WARNING,
+    "error": logging.ERROR,
+}
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "color_message"}
 _PLAIN = re.compile(r"[\w!#$%&()*+,./:;<>?@\[\]^`{|}~'-]+", re.ASCII)
 _KEY = re.compile(r"[^A-Za-z0-9_.-]")
@@ -66,9 +73,29 @@ def configure(settings: LogSettings, stream: TextIO | None = None) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(settings.level.upper())
-    for name in NOISY:
-        logging.getLogger(name).setLevel(max(root.level, logging.WARNING))
+    _quieten(root.level)
     logging.captureWarnings(True)
+
+
+def set_level(category: str, level: str) -> None:
+    """Changes what is logged from now on, until the daemon ends. `category`: the name of a logger, or "*" for all that
+    have no level of their own; `level`: one of LEVELS, in any case.
+
+    Errors: LookupError for a category that does not exist, ValueError for another level.
+    """
+    number = LEVELS.get(level.lower())
+    if category != "*" and category not in logging.root.manager.loggerDict:
+        raise LookupError(category)
+    if number is None:
+        raise ValueError(level)
+    logging.getLogger(None if category == "*" else category).setLevel(number)
+    if category == "*":
+        _quieten(number)
+
+
+def _quieten(level: int) -> None:
+    for name in NOISY:
+        logging.getLogger(name).setLevel(max(level, logging.WARNING))
 
 
 def value_text(value: Any) -> str:

@@ -135,6 +135,18 @@ def split_address(text: str) -> tuple[str, int]:
     return host, int(port)
 
 
+def refusing(parse: Callable[[Any], object]) -> Callable[[Any], None]:
+    """The check of a value that somebody else parses, with a ValueError that is the second half of a sentence."""
+
+    def check(value: Any) -> None:
+        try:
+            parse(value)
+        except ValueError as error:
+            raise Refused(str(error)) from None
+
+    return check
+
+
 def check_address(value: str) -> None:
     try:
         split_address(value)

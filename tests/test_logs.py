@@ -130,3 +130,29 @@ def test_configuring_again_replaces(stream: io.StringIO) -> None:
     logs.configure(LogSettings(), stream)
     log.info("once")
     assert line(stream).endswith("msg=once")
+
+
+def test_the_level_of_one_logger_or_of_all_is_changed(stream: io.StringIO) -> None:
+    logs.configure(LogSettings(), stream)
+    logger = logging.getLogger("bridge.tests.logs")
+    noisy = logging.getLogger(logs.NOISY[0])
+    logs.set_level("bridge.tests.logs", "DEBUG")
+    logger.debug("one")
+    logging.getLogger("bridge.tests").debug("two")
+    logs.set_level("*", "debug")
+    logging.getLogger("bridge.tests").debug("three")
+    assert noisy.level == logging.WARNING
+    logger.setLevel(logging.NOTSET)
+    logs.set_level("*", "error")
+    assert noisy.level == logging.ERROR
+    logger.warning("four")
+    assert [line.partition("msg=")[2] for line in stream.getvalue().splitlines()] == ["one", "three"]
+
+
+@pytest.mark.parametrize(
+    ("category", "level", "error"), [("no.such", "info", LookupError), ("*", "loud", ValueError), ("*", "", ValueError)]
+)
+def test_a_level_that_cannot_be_set(stream: io.StringIO, category: str, level: str, error: type[Exception]) -> None:
+    with pytest.raises(error):
+        logs.set_level(category, level)
+    assert "no.such" not in logging.root.manager.loggerDict

@@ -21,5 +21,8 @@ schema.py      what is said about a field besides its type
 openapi.py     /openapi.json, made of both; how to describe a new route
 document.py    what stands in it
 components.py  the types of bodies in it
+connection.py  whether the client is still there, for handlers that wait
+json_depth.py  how deep JSON nests
 iotda/         the IoTDA v5 dialect
+dsps/          the DSPS dialect: channels and polling subscribers
 """

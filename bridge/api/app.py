@@ -3,11 +3,12 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from starlette.routing import Router
+from starlette.routing import BaseRoute, Router
 
 from bridge.api.access import AccessCheck
-from bridge.api.base import Access, BatchTasks, Broadcasts, Channels, Devices, Messages, Replies, Rules
+from bridge.api.base import Access, BatchTasks, Broadcasts, Devices, Messages, Replies, Rules
 from bridge.api.direct import Direct
+from bridge.api.dsps.dialect import Dsps
 from bridge.api.health import Health
 from bridge.api.iotda.batch_tasks import BatchTaskManagement
 from bridge.api.iotda.broadcasts import BroadcastMessages
@@ -27,8 +28,9 @@ from bridge.model.failed_logins import FailedLogins
 class Api(Router):
     """An ASGI application, with a shorter way for one of its routes."""
 
-    def __init__(self, direct: Direct, groups: Sequence[RouteGroup], **kwargs: Any) -> None:
-        super().__init__([route for group in groups for route in group.routes()], **kwargs)
+    def __init__(self, direct: Direct, groups: Sequence[RouteGroup], more: Sequence[BaseRoute], **kwargs: Any) -> None:
+        """`more`: routes that are not described in /openapi.json."""
+        super().__init__([*(route for group in groups for route in group.routes()), *more], **kwargs)
         self.direct = direct
         self.groups = groups
 
@@ -40,16 +42,16 @@ def create_app(
     devices: Devices,
     rules: Rules,
     access: Access,
-    channels: Channels | None = None,
     ready: Callable[[], bool],
     settings: HttpSettings,
     max_ttl: int,
     clock: Clock = system_clock,
     batches: BatchTasks | None = None,
     broadcasts: Broadcasts | None = None,
+    dsps: Dsps | None = None,
 ) -> Api:
-    """`ready` is asked by /readyz; `max_ttl` is the largest ttl of a message, in minutes.
-    A part that is None has no routes.
+    """`ready` is asked by /readyz; `max_ttl` is the largest ttl of a message, in minutes. What is None
+    has no routes.
 
     The application has no start or end of its own: it may be served as soon as the others are ready, and dropped. It is
     a bare router: each `Resource` answers its errors itself, so Starlette's middleware would have nothing to do.
@@ -69,9 +71,11 @@ def create_app(
     if broadcasts is not None:
         groups.append(BroadcastMessages(broadcasts, check, clock, max_body=settings.max_body))
     groups.append(OpenApi(groups, max_body=settings.max_body))
+    polling = dsps.routes(check, ready, clock, max_body=settings.max_body) if dsps else []
     return Api(
         device_messages.direct(),
         groups,
+        polling,
         redirect_slashes=False,  # a path with one slash more is another path, and a POST must not be redirected
         default=NoResource(answer_error),
     )

@@ -26,6 +26,8 @@ HEAD_WAIT = 10.0
 """Seconds from the first byte of a head to its last; also what a new connection has to send its first byte."""
 BODY_WAIT = 60.0
 """Seconds from the head to the last byte of the body: 1 MiB at 140 kbit/s."""
+WRITE_WAIT = 60.0
+"""Seconds in which a client has to read something of an answer that does not fit into the buffers."""
 
 
 Reading: TypeAlias = Turn[tuple["HttpProtocol", bytes]]
@@ -60,6 +62,8 @@ class HttpProtocol(HttpToolsProtocol):
         self._deaf = False
         self.is_gone = False
         self.on_gone: Callable[[], None] | None = None
+        self._unread = 0
+        self._write_timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(cast("asyncio.Transport", CorkedTransport(transport, self._cork)))
@@ -68,8 +72,9 @@ class HttpProtocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._unset_keepalive_if_required()
         self._stop_timer()
-        self._gone()
+        self._stop_write_timer()
         super().connection_lost(exc)
+        self._gone()
 
     def eof_received(self) -> bool:  # type: ignore[override]
         """A client that has no more to say, but whose request is complete, still gets its answer."""
@@ -81,6 +86,14 @@ class HttpProtocol(HttpToolsProtocol):
         (self.pipeline[0][0] if self.pipeline else self.cycle).keep_alive = False
         self._gone()
         return True
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._watch_writing()
+
+    def resume_writing(self) -> None:
+        self._stop_write_timer()
+        super().resume_writing()
 
     def _gone(self) -> None:
         """(`bridge.api.connection.Connection`)"""
@@ -194,7 +207,25 @@ class HttpProtocol(HttpToolsProtocol):
         cycle = cast("object", self.cycle)
         if isinstance(cycle, DirectCycle):
             cycle.refuse(asyncio.CancelledError())
+        if self.flow.write_paused:
+            self.transport.abort()
         self.transport.close()
+
+    def _watch_writing(self) -> None:
+        """As long as there is more in the buffer than there should be, some of it has to be read now and then."""
+        self._unread = self.transport.get_write_buffer_size()
+        self._write_timer = self.loop.call_later(WRITE_WAIT, self._check_writing)
+
+    def _check_writing(self) -> None:
+        if self.transport.get_write_buffer_size() < self._unread:
+            self._watch_writing()
+        else:
+            self.transport.abort()
+
+    def _stop_write_timer(self) -> None:
+        if self._write_timer is not None:
+            self._write_timer.cancel()
+            self._write_timer = None
 
     def _feed(self, data: bytes | memoryview) -> bytes | memoryview:
         """Parse `data`; returns what is left of it when the parser stopped at a request for an upgrade.

@@ -49,8 +49,9 @@ class Channel:
             self.first, self.oldest = extent.first, extent.oldest
         self.last = extent.last
 
-    def unread(self, subscriber: Subscriber) -> int:
-        return self.last - max(subscriber.position, self.first - 1)
+    def behind(self, position: int) -> int:
+        """How many events there are behind a position."""
+        return self.last - max(position, self.first - 1)
 
     def is_absent(self, subscriber: Subscriber, now: int) -> bool:
         """Whether it has stayed away for too long."""
@@ -88,7 +89,7 @@ class Channel:
 
     def info(self, now: int) -> ChannelInfo:
         subscribers = [
-            SubscriberInfo(subscriber.name, self.unread(subscriber), subscriber.seen)
+            SubscriberInfo(subscriber.name, self.behind(subscriber.position), subscriber.seen)
             for subscriber in sorted(self.subscribers.values(), key=lambda subscriber: subscriber.name)
             if not self.is_absent(subscriber, now)
         ]

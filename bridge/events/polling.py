@@ -44,12 +44,14 @@ class PollingSubscribers:
     async def unsubscribe(self, project: str, channel: str, subscriber: str) -> None:
         await self._register.unsubscribe(project, channel, subscriber)
 
-    async def poll(self, project: str, channel: str, subscriber: str, *, at_most: int, wait: float) -> Polled:
+    async def poll(
+        self, project: str, channel: str, subscriber: str, *, at_most: int, wait: float, after: int = 0
+    ) -> Polled:
         loop = asyncio.get_running_loop()
         deadline = loop.time() + wait
         while True:
             log, reader = self._register.visit(project, channel, subscriber)
-            found = self._read(log, reader, at_most)
+            found = self._read(log, max(reader.position, after), at_most)
             if found.events or not at_most or self._closed or loop.time() >= deadline:
                 return found
             await self._woken(log, reader, deadline)
@@ -90,17 +92,17 @@ class PollingSubscribers:
         for log in self._register.channels():
             log.wake(now)
 
-    def _read(self, log: Channel, reader: Subscriber, at_most: int) -> Polled:
-        if log.unread(reader) <= 0:
+    def _read(self, log: Channel, position: int, at_most: int) -> Polled:
+        if log.behind(position) <= 0:
             return NOTHING
         if not at_most:
             return Polled(more=True)
         # Those who waited for the same event ask the same question in the same turn: it is read once.
         since = self._clock() - log.lifetime
-        question = (log.key, reader.position, at_most, log.last)
+        question = (log.key, position, at_most, log.last)
         if self._shared is not None and self._shared.answers(question, since):
             return self._shared.polled
-        found = self._store.events(log.key, after=reader.position, since=since, limit=at_most)
+        found = self._store.events(log.key, after=position, since=since, limit=at_most)
         if not found:
             return NOTHING
         if self._shared is None:

@@ -9,12 +9,13 @@ from bridge.store.access_keys import AccessKeys
 from bridge.store.batch_records import BatchRecords
 from bridge.store.connection import open_connection
 from bridge.store.devices import Devices
+from bridge.store.revocations import Revocations
 from bridge.store.rules import Rules
 from bridge.store.tokens import Tokens
 
 
-class Admin(Devices, Tokens, AccessKeys, Rules, BatchRecords):
-    """Devices, tokens, access keys and rules, written by the calling thread.
+class Admin(Devices, Tokens, AccessKeys, Rules, BatchRecords, Revocations):
+    """Devices, credentials, rules, batch tasks and revocations, written by the calling thread.
 
     A running daemon notices within a second.
     """

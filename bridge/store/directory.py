@@ -15,6 +15,7 @@ from bridge.store.access_keys import AccessKeys
 from bridge.store.cache import Cache
 from bridge.store.changes import Change, Changes
 from bridge.store.devices import Devices
+from bridge.store.revocations import Revocations
 from bridge.store.rules import Rules
 from bridge.store.tokens import Tokens, digest
 
@@ -23,7 +24,7 @@ logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
 
-class Directory(Devices, Tokens, AccessKeys, Rules):
+class Directory(Devices, Tokens, AccessKeys, Rules, Revocations):
     """What is known is remembered until its change shows up in the feed. What is not there is looked for every time."""
 
     def __init__(self, connection: sqlite3.Connection, clock: Clock, changes: Changes) -> None:

@@ -300,6 +300,14 @@ def batch_tasks(database: Database) -> None:
     """)
 
 
+@MIGRATIONS()
+def revoked_jwts(database: Database) -> None:
+    database.executescript("""
+        CREATE TABLE revoked_jwt (jti TEXT PRIMARY KEY, until INTEGER NOT NULL) WITHOUT ROWID;
+        CREATE INDEX revoked_jwt_until ON revoked_jwt (until);
+    """)
+
+
 NAMES = {
     devices.__name__,
     messages.__name__,
@@ -312,5 +320,6 @@ NAMES = {
     scheduled_messages.__name__,
     idempotency_keys.__name__,
     batch_tasks.__name__,
+    revoked_jwts.__name__,
 }
 """Every migration this version knows."""

@@ -115,6 +115,10 @@ class Store(Messages, Sightings, Events, Batches, Directory):
         finally:
             self._written()
 
+    async def revoke_jwt(self, jti: str, until: int) -> None:
+        """Returns once it is durable. Raises StoreUnavailable."""
+        await self.manage(lambda admin: admin.add_revocation(jti, until))
+
     async def close(self) -> None:
         """Commits what is queued; later writes are refused. May be called again."""
         for timer in self._timers.values():

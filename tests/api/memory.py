@@ -122,6 +122,10 @@ class MemoryAccess:
         "pusher": Principal("pusher", PROJECT, frozenset({"events:read", "events:write"})),
         "watcher": Principal("watcher", PROJECT, frozenset({"events:read"})),
         "stranger": Principal("stranger", "other", frozenset({"messages:send", "messages:read"})),
+        "chat": Principal("chat", PROJECT, frozenset({"events:read", "events:write"})),
+        "listener": Principal("listener", PROJECT, frozenset({"events:read"})),
+        "publisher": Principal("publisher", PROJECT, frozenset({"events:write"})),
+        "neighbour": Principal("neighbour", "other", frozenset({"events:read", "events:write"})),
     }
 
     keys: ClassVar = {

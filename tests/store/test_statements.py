@@ -16,7 +16,8 @@ def texts() -> dict[str, str]:
 
 
 TABLES = (
-    "message device token access_key change channel subscriber event idempotency_key batch_task batch_target target"
+    "message device token access_key change channel subscriber event idempotency_key batch_task batch_target target "
+    "revoked_jwt"
 )
 TABLE = rf"({TABLES.replace(' ', '|')})\b"
 

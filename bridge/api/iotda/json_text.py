@@ -6,15 +6,13 @@ from typing import TypeVar
 import msgspec
 
 from bridge.api.iotda.errors import Refusal, bad_parameter
+from bridge.api.json_depth import nests_deeper
 
 MAX_DEPTH = 64
 """Levels of objects and arrays in a message, the outermost included: those who receive it have their limits too."""
 
 T = TypeVar("T")
 
-_NOT_BRACKETS = re.compile(rb'(?:"[^"\\]*+(?:\\.[^"\\]*+)*+"|[^"\[\]{}]++)++', re.DOTALL)
-"""Strings, and everything else that is not a bracket. Possessive, so linear."""
-_SQUARE_TO_CURLY = bytes.maketrans(b"[]", b"{}")
 _WHERE = re.compile(r" - at `\$\.?(.*)`", re.DOTALL)
 
 
@@ -34,14 +32,8 @@ def decode(body: bytes, decoder: msgspec.json.Decoder[T]) -> T:
 
 def check_depth(text: bytes) -> None:
     """Refuses well-formed JSON that nests deeper than MAX_DEPTH."""
-    if text.count(b"{") + text.count(b"[") <= MAX_DEPTH:
-        return
-    brackets = _NOT_BRACKETS.sub(b"", text).translate(_SQUARE_TO_CURLY)
-    for _ in range(MAX_DEPTH):  # each turn takes the innermost pairs away
-        brackets = brackets.replace(b"{}", b"")
-        if not brackets:
-            return
-    raise _malformed(f"nested deeper than {MAX_DEPTH} levels")
+    if nests_deeper(text, MAX_DEPTH):
+        raise _malformed(f"nested deeper than {MAX_DEPTH} levels")
 
 
 def _check_utf8(body: bytes) -> None:

@@ -1,0 +1,68 @@
+"""Probes, for whatever watches the daemon, and what only admins may do."""
+
+import logging
+from collections.abc import Callable
+
+from starlette.responses import Response
+
+from bridge.api.base import Revocations
+from bridge.api.dsps.errors import invalid, missing
+from bridge.api.dsps.gate import Gate
+from bridge.api.dsps.parse import parameters, parse_revocation
+from bridge.api.dsps.render import render_json
+from bridge.api.resource import Call, Handler
+
+log = logging.getLogger(__name__)
+
+SetLogLevel = Callable[[str, str], None]
+"""(category, level). Errors: LookupError for an unknown category, ValueError for an unknown level."""
+
+
+class Administration:
+    def __init__(
+        self, gate: Gate, revocations: Revocations, set_log_level: SetLogLevel, ready: Callable[[], bool]
+    ) -> None:
+        self._gate = gate
+        self._revocations = revocations
+        self._set_log_level = set_log_level
+        self._ready = ready
+
+    def handlers(self) -> dict[str, dict[str, Handler]]:
+        return {
+            "/probe/liveness": {"GET": self.liveness},
+            "/probe/readiness": {"GET": self.readiness},
+            "/admin/log/level": {"PUT": self.log_level},
+            "/admin/jwt/revoke": {"PUT": self.revoke},
+        }
+
+    async def liveness(self, _call: Call) -> Response:
+        return _json({"status": "ok"})
+
+    async def readiness(self, _call: Call) -> Response:
+        return _json({"status": "ok"}) if self._ready() else _json({"status": "not ready"}, 500)
+
+    async def log_level(self, call: Call) -> Response:
+        await self._gate.enter_admin(call)
+        given = parameters(call.scope["query_string"])
+        for name in ("category", "level"):
+            if not given.get(name):
+                raise missing(name)
+        try:
+            self._set_log_level(given["category"], given["level"])
+        except LookupError:
+            raise invalid("category") from None
+        except ValueError:
+            raise invalid("level") from None
+        log.info("log level changed", extra={"category": given["category"], "to": given["level"]})
+        return Response(status_code=204)
+
+    async def revoke(self, call: Call) -> Response:
+        await self._gate.enter_admin(call)
+        revocation = parse_revocation(parameters(call.scope["query_string"]))
+        await self._revocations.revoke_jwt(revocation.jti, revocation.exp)
+        log.info("JSON Web Token revoked", extra={"jti": revocation.jti})
+        return _json({"jti": revocation.jti, "exp": revocation.exp})
+
+
+def _json(content: object, status: int = 200) -> Response:
+    return Response(render_json(content), status, media_type="application/json")
