@@ -19,6 +19,7 @@ from bridge import values
 from bridge.api.settings import HttpSettings
 from bridge.broker.settings import MqttSettings
 from bridge.delivery.settings import DeliverySettings
+from bridge.inbox.settings import InboxSettings
 from bridge.logs import LogSettings
 from bridge.store.settings import StoreSettings
 
@@ -26,6 +27,7 @@ SECTIONS: dict[str, type[Any]] = {
     "http": HttpSettings,
     "mqtt": MqttSettings,
     "delivery": DeliverySettings,
+    "inbox": InboxSettings,
     "store": StoreSettings,
     "log": LogSettings,
 }
@@ -51,6 +53,7 @@ class Settings:
     http: HttpSettings = dataclasses.field(default_factory=HttpSettings)
     mqtt: MqttSettings = dataclasses.field(default_factory=MqttSettings)
     delivery: DeliverySettings = dataclasses.field(default_factory=DeliverySettings)
+    inbox: InboxSettings = dataclasses.field(default_factory=InboxSettings)
     store: StoreSettings = dataclasses.field(default_factory=StoreSettings)
     log: LogSettings = dataclasses.field(default_factory=LogSettings)
 

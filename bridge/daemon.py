@@ -17,6 +17,7 @@ from bridge.broker import MqttBroker
 from bridge.config import Settings
 from bridge.data_dir import ADMIN_TOKEN, DataDir
 from bridge.delivery import Delivery
+from bridge.inbox import Ears, Inbox
 from bridge.model.clock import Clock, system_clock
 from bridge.registry import Presence, Registry
 from bridge.store import Store
@@ -62,6 +63,12 @@ async def serve(settings: Settings, clock: Clock) -> None:
         broker.listen(delivery)
         store.on_device_change(broker.hub.device_changed)
         store.on_device_change(delivery.device_changed)
+        inbox = Inbox(store, settings.inbox, clock)
+        inbox.start()
+        closing.push_async_callback(inbox.stop)
+        ears = Ears(store, inbox.rules, inbox.heard)
+        broker.hub.watch(ears)
+        broker.hub.hear(ears)
         delivery.start()
         presence = Presence(store, clock)
         broker.hub.watch(presence)
@@ -71,6 +78,7 @@ async def serve(settings: Settings, clock: Clock) -> None:
         app = create_app(
             messages=delivery,
             devices=Registry(store, broker.hub, presence),
+            inbox=inbox,
             access=store,
             ready=lambda: ready,
             settings=settings.http,

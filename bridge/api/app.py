@@ -1,21 +1,29 @@
 """The ASGI application: every route, and the answer where there is none."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
-from starlette.routing import Router
+from starlette.routing import BaseRoute, Router
 
 from bridge.api.access import AccessCheck
-from bridge.api.base import Access, Devices, Messages
+from bridge.api.base import Access, Devices, Inbox, Messages
+from bridge.api.dataarts.confirmations import Confirmations
 from bridge.api.direct import Direct
 from bridge.api.health import health_routes
 from bridge.api.iotda.devices import DeviceManagement
 from bridge.api.iotda.errors import answer_error
 from bridge.api.iotda.messages import DeviceMessages
 from bridge.api.resource import NoResource
+from bridge.api.rightech.messages import InboxMessages
 from bridge.api.settings import HttpSettings
 from bridge.model.clock import Clock, system_clock
 from bridge.model.failed_logins import FailedLogins
+
+
+class Group(Protocol):
+    """Resources of one dialect that belong together."""
+
+    def routes(self) -> list[BaseRoute]: ...
 
 
 class Api(Router):
@@ -35,6 +43,7 @@ def create_app(
     settings: HttpSettings,
     max_ttl: int,
     clock: Clock = system_clock,
+    inbox: Inbox | None = None,
 ) -> Api:
     """`ready` is asked by /readyz; `max_ttl` is the largest ttl of a message, in minutes.
 
@@ -45,9 +54,15 @@ def create_app(
     check = AccessCheck(access, failures, clock, max_body=settings.max_body)
     device_messages = DeviceMessages(messages, check, max_body=settings.max_body, max_ttl=max_ttl)
     device_management = DeviceManagement(devices, check, max_body=settings.max_body)
+    groups: list[Group] = [device_messages, device_management]
+    if inbox is not None:
+        groups += [
+            InboxMessages(inbox, check, settings.max_body),
+            Confirmations(inbox, check, clock, settings.max_body),
+        ]
     return Api(
         device_messages.direct(),
-        [*device_messages.routes(), *device_management.routes(), *health_routes(ready, answer_error)],
+        [*(route for group in groups for route in group.routes()), *health_routes(ready, answer_error)],
         redirect_slashes=False,  # a path with one slash more is another path, and a POST must not be redirected
         default=NoResource(answer_error),
     )

@@ -16,6 +16,10 @@ BridgeError
 ├── UnknownAccessKey       no access key of that name
 ├── DuplicateAccessKey     the project already has an access key of that name
 ├── QueueFull              the device has as many PENDING messages as the configuration allows
+├── UnknownNotification    no notification with that id, or about that message
+├── AlreadyProcessed       the notification is processed, and cannot be confirmed any more
+├── PastTime               it cannot be done then: that moment is over
+├── TooBroad               to answer, more would have to be looked through than is allowed
 ├── BadSettings            the configuration asks for something that cannot work
 └── StoreUnavailable       the disk or the database refuses; nothing was accepted
 """
@@ -91,3 +95,23 @@ class StoreUnavailable(BridgeError):
 
 class BadSettings(BridgeError):
     pass
+
+
+class UnknownNotification(BridgeError):
+    pass
+
+
+class AlreadyProcessed(BridgeError):
+    pass
+
+
+class PastTime(BridgeError):
+    pass
+
+
+class TooBroad(BridgeError):
+    """`reached`: what is younger than that has been looked through, milliseconds since the epoch."""
+
+    def __init__(self, reached: int) -> None:
+        super().__init__(f"looked through everything after {reached}")
+        self.reached = reached

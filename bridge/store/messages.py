@@ -3,14 +3,18 @@
 import contextlib
 import itertools
 import sqlite3
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
+from functools import partial
 
+from bridge.model.clock import Clock
 from bridge.model.device import Device
 from bridge.model.errors import BridgeError
 from bridge.model.message import Message, Outcome, Status
+from bridge.model.notification import Notice, Occurrence
 from bridge.store import statements
 from bridge.store.blocks import blocks
 from bridge.store.connection import refusing
+from bridge.store.endings import Endings
 from bridge.store.rows import Row, added_row, outcome_row, read_device, read_message, read_some
 from bridge.store.writer import Add, Finish, Other, Writer
 
@@ -29,6 +33,7 @@ class Messages:
         # What was the greatest seq and is deleted may be given again after a restart: all that refers to a seq without
         # its row is messages in flight, which are in memory and end with the daemon.
         self._seq = self._read(statements.LAST_SEQ, ())[0][0] or 0
+        self._endings = Endings()
 
     def add(self, message: Message, done: Callable[[BridgeError | None], None]) -> None:
         self._seq += 1
@@ -36,7 +41,17 @@ class Messages:
         self._writer.put(Add(added_row(message), done))
 
     def finish(self, seq: int, outcome: Outcome, done: Callable[[bool | BridgeError], None]) -> None:
+        if outcome.status in self._endings.announced:
+            self._writer.put(Other(partial(self._endings.finish, seq, outcome), done))
+            return
         self._writer.put(Finish((seq, *outcome_row(outcome)), done))
+
+    def announce_endings(
+        self, statuses: Iterable[Status], notice_of: Callable[[Occurrence], Notice | None], clock: Clock
+    ) -> None:
+        """From now on the end of a message in one of these states enters the inbox, in the transaction that writes it:
+        neither is there without the other. `notice_of` is called in the writer's thread."""
+        self._endings = Endings(frozenset(statuses), notice_of, clock)
 
     def remove(self, seq: int, done: Callable[[Status | BridgeError | None], None]) -> None:
         def run(connection: sqlite3.Connection) -> Status | None:
@@ -48,6 +63,8 @@ class Messages:
 
     def fail_uncached(self, outcome: Outcome, done: Callable[[int | BridgeError], None]) -> None:
         def run(connection: sqlite3.Connection) -> int:
+            if outcome.status in self._endings.announced:
+                return self._endings.fail_uncached(connection, outcome)
             return connection.execute(statements.FAIL_UNCACHED, outcome_row(outcome)).rowcount
 
         self._writer.put(Other(run, done))

@@ -16,6 +16,7 @@ from bridge.store.connection import open_connection
 from bridge.store.directory import Directory
 from bridge.store.management import Management
 from bridge.store.messages import Messages
+from bridge.store.notifications import Notifications
 from bridge.store.retention import Retention
 from bridge.store.settings import StoreSettings
 from bridge.store.sightings import Sightings
@@ -30,8 +31,9 @@ LOOK_EVERY = 0.25
 PRUNE_EVERY = 60.0
 
 
-class Store(Messages, Sightings, Directory):
-    """Messages, devices, tokens and access keys in one SQLite file. All methods belong to the event loop's thread.
+class Store(Messages, Notifications, Sightings, Directory):
+    """Messages, notifications, devices, tokens and access keys in one SQLite file. All methods belong to the event loop's
+    thread.
 
     A change of a device or a credential is noticed at once if it was made here, within a second if another process
     made it.
