@@ -21,7 +21,7 @@ ENTER = """
 NOTIFICATION = f"SELECT {WHOLE} FROM notification WHERE key = ?"
 AT = "SELECT at FROM notification WHERE key = ?"
 
-# The three kinds of series. Of each: its ends among the keys from ? to ?, the key of a number, a range of numbers.
+# The three kinds of series. Of each: its first number, passing over stragglers, its last, the key of a number, a range.
 SERIES = f"SELECT {WHOLE} FROM notification WHERE key BETWEEN ? AND ? ORDER BY key DESC"
 ABOUT_FIRST = """
     SELECT about_number FROM notification WHERE inbox = ? AND about = ? AND key >= ? ORDER BY about_number LIMIT 1

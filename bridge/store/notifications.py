@@ -20,7 +20,7 @@ from bridge.store.writer import Other, Writer
 T = TypeVar("T")
 MOST_LISTED = 8 * 1024 * 1024
 """Characters of text after which a list ends."""
-MOST_LOOKED_AT = 20_000
+MOST_LOOKED_AT = 8_000
 """Notifications looked through, one by one, for a filter that has no numbers of its own."""
 MOST_LOOKED_THROUGH = 4 * 1024 * 1024
 """Characters of their text."""
@@ -157,7 +157,8 @@ class Notifications:
             return None
         inbox, first, last, cleared, _ = row
         base = inbox << NUMBER_BITS
-        return Keys(inbox, base + (first if history else max(first, cleared + 1)), base + last)
+        low = first if history else max(first, cleared + 1)
+        return Keys(inbox, base + first, base + low, base + last)
 
     def _at(self, key: int) -> int:
         at: int = self._reader.execute(statements.AT, (key,)).fetchone()[0]

@@ -26,6 +26,8 @@ class Keys:
     """Those from `low` to `high`, both included, of one inbox."""
 
     inbox: int
+    first: int
+    """The oldest there is, but for stragglers."""
     low: int
     high: int
 
@@ -65,11 +67,12 @@ class PartSeries:
         self._first, self._last, self._key, self._rows = texts
 
     def numbers(self) -> range:
-        first = self._value(self._first, self._keys.low)
+        first = self._value(self._first, self._keys.first)
         if first is None:
             return range(0)
         every = range(first, self._value(self._last) + 1)
-        return range(first, first + bisect_right(every, self._keys.high, key=self.key))
+        start = bisect_left(every, self._keys.low, key=self.key)
+        return every[start : bisect_right(every, self._keys.high, key=self.key)]
 
     def key(self, number: int) -> int:
         key: int = self._value(self._key, number)
@@ -111,4 +114,4 @@ def within(connection: sqlite3.Connection, keys: Keys, selection: Selection) -> 
         low += bisect_left(every, selection.begin, key=at)
     if selection.end is not None:
         high = keys.low + bisect_right(every, selection.end, key=at) - 1
-    return Keys(keys.inbox, low, high)
+    return Keys(keys.inbox, keys.first, low, high)
