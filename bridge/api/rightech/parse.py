@@ -35,7 +35,7 @@ class PostBody(msgspec.Struct):
 
 
 class ReadBody(msgspec.Struct):
-    read: bool
+    read: bool | None = None
 
 
 _POST = msgspec.json.Decoder(PostBody)
@@ -52,7 +52,10 @@ def parse_notice(body: bytes, project: str) -> Notice:
 
 
 def parse_read(body: bytes) -> bool:
-    return decode(body, _READ).read
+    read = decode(body, _READ).read
+    if read is None:
+        raise BadField("read", "required, true or false")
+    return read
 
 
 def parse_selection(query: bytes) -> Selection:

@@ -93,16 +93,11 @@ def test_read() -> None:
     assert parse_read(b'{"read": false, "more": 1}') is False
 
 
-@pytest.mark.parametrize("given", [b'{"read": null}', b'{"read": 1}', b'{"read": "true"}', b'{"read": [true]}'])
+@pytest.mark.parametrize("given", [b"{}", b'{"read": null}', b'{"read": 1}', b'{"read": "true"}', b'{"read": [true]}'])
 def test_what_is_neither_read_nor_unread(given: bytes) -> None:
     with pytest.raises(BadField) as caught:
         parse_read(given)
     assert caught.value.field == "read"
-
-
-def test_read_is_required() -> None:
-    with pytest.raises(NotJson, match="read"):
-        parse_read(b"{}")
 
 
 @pytest.mark.parametrize(
