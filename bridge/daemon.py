@@ -17,8 +17,10 @@ from bridge.broker import MqttBroker
 from bridge.config import Settings
 from bridge.data_dir import ADMIN_TOKEN, DataDir
 from bridge.delivery import Delivery
+from bridge.events import Events
 from bridge.inbox import Ears, Inbox
 from bridge.model.clock import Clock, system_clock
+from bridge.model.event import SERVICE_MESSAGE
 from bridge.registry import Presence, Registry
 from bridge.store import Store
 from bridge.systemd import Supervisor
@@ -58,20 +60,21 @@ async def serve(settings: Settings, clock: Clock) -> None:
         token, first_start = data_dir.admin_token()
         store.put_token("admin", token, None, frozenset(("admin",)))
 
+        events = Events(store, store, settings.channels, clock)
+        events.start()
+        closing.callback(events.stop)
         broker = MqttBroker(settings.mqtt, store, clock)
-        delivery = Delivery(store, broker.hub, settings.delivery, clock)
+        delivery = Delivery(store, broker.hub, settings.delivery, clock, events.message_status)
         broker.listen(delivery)
         store.on_device_change(broker.hub.device_changed)
         store.on_device_change(delivery.device_changed)
-        inbox = Inbox(store, settings.inbox, clock)
-        inbox.start()
-        closing.push_async_callback(inbox.stop)
-        ears = Ears(store, inbox.rules, inbox.heard)
-        broker.hub.watch(ears)
-        broker.hub.hear(ears)
+        inbox = Inbox(store, settings.inbox, clock, events.register.wanting(SERVICE_MESSAGE))
+        _start_inbox(inbox, store, broker, closing)
         delivery.start()
         presence = Presence(store, clock)
         broker.hub.watch(presence)
+        broker.hub.watch(events.connections)
+        broker.hub.keep_with(events.uplinks)
         presence.start()
         closing.callback(presence.stop)
 
@@ -80,6 +83,7 @@ async def serve(settings: Settings, clock: Clock) -> None:
             devices=Registry(store, broker.hub, presence),
             inbox=inbox,
             access=store,
+            channels=events.channels,
             ready=lambda: ready,
             settings=settings.http,
             max_ttl=settings.delivery.max_ttl,
@@ -91,6 +95,7 @@ async def serve(settings: Settings, clock: Clock) -> None:
         await http.start()
         closing.push_async_callback(http.stop)
         closing.callback(delivery.stop)  # first of all: senders that wait get their answer
+        closing.callback(events.channels.close)  # and so do polls
 
         ready = True
         addresses = _joined(*http.address), _joined(*broker.address)
@@ -98,11 +103,9 @@ async def serve(settings: Settings, clock: Clock) -> None:
         data_dir.publish(*addresses, mqtts)
         supervisor.ready()
         closing.callback(supervisor.stopping)
-        where = {"http": addresses[0], "mqtt": addresses[1], **({"mqtts": mqtts} if mqtts else {})}
-        _log.info("ready", extra={"version": __version__, **where})
+        _log.info("ready", extra={"version": __version__, **_where(*addresses, mqtts)})
         if first_start:
-            sys.stdout.write(_welcome(settings, *addresses))
-            sys.stdout.flush()
+            _welcome(settings, *addresses)
 
         await stop.wait()
         ready = False
@@ -114,10 +117,23 @@ def _joined(host: str, port: int) -> str:
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
-def _welcome(settings: Settings, http: str, mqtt: str) -> str:
+def _where(http: str, mqtt: str, mqtts: str | None) -> dict[str, str]:
+    return {"http": http, "mqtt": mqtt, **({"mqtts": mqtts} if mqtts else {})}
+
+
+def _start_inbox(inbox: Inbox, store: Store, broker: MqttBroker, closing: contextlib.AsyncExitStack) -> None:
+    """Before the first message can end, and the first device connect."""
+    inbox.start()
+    closing.push_async_callback(inbox.stop)
+    ears = Ears(store, inbox.rules, inbox.heard)
+    broker.hub.watch(ears)
+    broker.hub.hear(ears)
+
+
+def _welcome(settings: Settings, http: str, mqtt: str) -> None:
     """What somebody who has just started the daemon for the first time wants to do next."""
     folder = settings.data_dir
-    return f"""
+    text = f"""
 device-bridge {__version__} is ready.  HTTP http://{http}   MQTT {mqtt}
 
 Add a device (this prints its secret), let it listen, and send it a message:
@@ -127,3 +143,5 @@ Add a device (this prints its secret), let it listen, and send it a message:
        -H "X-Auth-Token: $(cat {folder}/{ADMIN_TOKEN})" -H 'Content-Type: application/json' -d '{{"message": "hello"}}'
 
 """
+    sys.stdout.write(text)
+    sys.stdout.flush()

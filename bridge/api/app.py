@@ -6,7 +6,7 @@ from typing import Any, Protocol
 from starlette.routing import BaseRoute, Router
 
 from bridge.api.access import AccessCheck
-from bridge.api.base import Access, Devices, Inbox, Messages
+from bridge.api.base import Access, Channels, Devices, Inbox, Messages
 from bridge.api.dataarts.confirmations import Confirmations
 from bridge.api.direct import Direct
 from bridge.api.health import health_routes
@@ -39,6 +39,7 @@ def create_app(
     messages: Messages,
     devices: Devices,
     access: Access,
+    channels: Channels | None = None,
     ready: Callable[[], bool],
     settings: HttpSettings,
     max_ttl: int,

@@ -2,12 +2,10 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
 
 from bridge.inbox.base import NotificationStore
 from bridge.model.clock import Clock
 from bridge.model.errors import StoreUnavailable
-from bridge.model.notification import Notification
 
 _log = logging.getLogger(__name__)
 _LOOK = 1.0
@@ -19,10 +17,9 @@ _PAGE = 500
 class Appointments:
     """One timer, for the earliest; none when nothing is confirmed for later."""
 
-    def __init__(self, store: NotificationStore, clock: Clock, processed: Callable[[Notification], None]) -> None:
+    def __init__(self, store: NotificationStore, clock: Clock) -> None:
         self._store = store
         self._clock = clock
-        self._processed = processed
         self._earliest: int | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._task: asyncio.Task[None] | None = None
@@ -40,7 +37,7 @@ class Appointments:
             await asyncio.wait([self._task])
 
     def expect(self, moment: int | None) -> None:
-        """Something is confirmed for that moment."""
+        """Something is confirmed for that moment; None: for none."""
         if moment is not None and (self._earliest is None or moment < self._earliest):
             self._earliest = moment
             self._plan()
@@ -64,12 +61,8 @@ class Appointments:
         self._task.add_done_callback(self._ended)
 
     async def _process(self) -> None:
-        while True:
-            done = await self._store.process_due(self._clock(), _PAGE)
-            for notification in done:
-                self._processed(notification)
-            if len(done) < _PAGE:
-                break
+        while len(await self._store.process_due(self._clock(), _PAGE)) == _PAGE:
+            pass
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         """The store knows what is earliest now, also what was confirmed meanwhile."""

@@ -1,6 +1,6 @@
-"""What the inbox needs of a store, whichever it is, and of those who want to hear of confirmations."""
+"""What the inbox needs of a store, whichever it is."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Protocol
 
 from bridge.model.clock import Clock
@@ -24,6 +24,10 @@ class NotificationStore(Protocol):
     ) -> None:
         """From now on the end of a message in one of these states enters the inbox, in the transaction that writes
         it. `notice_of` may be called in any thread."""
+
+    def tell_processed_with(self, channels: Mapping[str, int], tell: Callable[[Notification, int], str]) -> None:
+        """From now on what is processed is told in the channel of its project, in the transaction that processes it.
+        `tell` gives the content of the event at that position; it may be called in any thread."""
 
     async def mark_read(self, project: str, notification_id: str, read: bool) -> Notification:
         """Raises UnknownNotification."""
@@ -63,10 +67,3 @@ class NotificationStore(Protocol):
 
 class Directory(Protocol):
     def device_by_key(self, key: int) -> Device | None: ...
-
-
-class ProcessedListener(Protocol):
-    """Who wants to know of notifications that were confirmed and are processed now."""
-
-    def processed(self, notification: Notification) -> None:
-        """After the commit. Returns at once, never raises."""

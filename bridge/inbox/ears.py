@@ -6,11 +6,8 @@ from bridge.inbox.base import Directory
 from bridge.inbox.rules import Rules, readable
 from bridge.model.device import Device
 from bridge.model.notification import Kind, Occurrence
-from bridge.model.topics import device_of, device_tree
+from bridge.model.topics import device_of, device_tree, is_report
 from bridge.mqtt import Publish
-
-REPORTS = ("sys/messages/up", "user/")
-"""Below the device's tree: what the vendor counts as a message reported by a device."""
 
 
 class Ears:
@@ -28,11 +25,9 @@ class Ears:
         self._line(device, Kind.OFFLINE)
 
     def published(self, device: Device, publish: Publish) -> None:
-        if not self._rules.wants(Kind.REPORT):
-            return
-        speaker = device_of(publish.topic)
-        if speaker and publish.topic.startswith(REPORTS, len(device_tree(speaker))):
-            topic = publish.topic[len(device_tree(speaker)) :]
+        if self._rules.wants(Kind.REPORT) and is_report(publish.topic):
+            speaker = device_of(publish.topic)
+            topic = publish.topic.removeprefix(device_tree(speaker))
             content = readable(bytes(publish.payload))
             self._heard(Occurrence(Kind.REPORT, device.project, speaker, topic=topic, detail=content))
 

@@ -2,9 +2,12 @@
 
 import asyncio
 import logging
+from collections.abc import Mapping
+from types import MappingProxyType
 
 from bridge.inbox.appointments import Appointments
-from bridge.inbox.base import NotificationStore, ProcessedListener
+from bridge.inbox.base import NotificationStore
+from bridge.inbox.bodies import processed_text
 from bridge.inbox.intake import Intake
 from bridge.inbox.rules import Rules
 from bridge.inbox.settings import InboxSettings
@@ -20,19 +23,27 @@ _PRUNE_EVERY = 60.0
 class Inbox:
     """Everything here runs in the event loop's thread. What waits returns after the commit."""
 
-    def __init__(self, store: NotificationStore, settings: InboxSettings, clock: Clock) -> None:
+    def __init__(
+        self,
+        store: NotificationStore,
+        settings: InboxSettings,
+        clock: Clock,
+        channels: Mapping[str, int] = MappingProxyType({}),
+    ) -> None:
+        """`channels`: by project, where processed notifications are told, as it is at that time."""
         self.rules = Rules(settings)
         self._store = store
         self._clock = clock
         self._age = int(settings.retention_days * _DAY)
         self._intake = Intake(store, clock)
-        self._appointments = Appointments(store, clock, self._processed)
-        self._listeners: list[ProcessedListener] = []
+        self._channels = channels
+        self._appointments = Appointments(store, clock)
         self._housekeeping: asyncio.Task[None] | None = None
 
     def start(self) -> None:
         """To be called before the first message can end. Raises StoreUnavailable."""
         self._store.announce_endings(self.rules.statuses, self.rules.notice_of, self._clock)
+        self._store.tell_processed_with(self._channels, processed_text)
         self._appointments.start()
         self._housekeeping = asyncio.get_running_loop().create_task(self._keep_house())
 
@@ -42,9 +53,6 @@ class Inbox:
             self._housekeeping.cancel()
         await self._appointments.stop()
         self._intake.flush()
-
-    def listen(self, listener: ProcessedListener) -> None:
-        self._listeners.append(listener)
 
     # What enters
 
@@ -109,16 +117,8 @@ class Inbox:
         now = self._clock()
         if process_at is not None and process_at < now:
             raise PastTime
-        changed = await self._store.confirm(project, confirmed, by, process_at, now)
-        if process_at is not None:
-            self._appointments.expect(process_at)
-            return
-        for notification in changed:
-            self._processed(notification)
-
-    def _processed(self, notification: Notification) -> None:
-        for listener in self._listeners:
-            listener.processed(notification)
+        await self._store.confirm(project, confirmed, by, process_at, now)
+        self._appointments.expect(process_at)
 
     async def _keep_house(self) -> None:
         while True:

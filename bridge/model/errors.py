@@ -15,6 +15,7 @@ BridgeError
 ├── DuplicateToken         the project already has an access token of that name
 ├── UnknownAccessKey       no access key of that name
 ├── DuplicateAccessKey     the project already has an access key of that name
+├── UnknownSubscriber      the channel has no subscriber of that name, or it was away for too long
 ├── QueueFull              the device has as many PENDING messages as the configuration allows
 ├── UnknownNotification    no notification with that id, or about that message
 ├── AlreadyProcessed       the notification is processed, and cannot be confirmed any more
@@ -82,6 +83,10 @@ class UnknownAccessKey(BridgeError):
 
 
 class DuplicateAccessKey(BridgeError):
+    pass
+
+
+class UnknownSubscriber(BridgeError):
     pass
 
 

@@ -1,21 +1,17 @@
 """Messages that end in a state worth a notification: state and notification are written in one transaction."""
 
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from bridge.model.clock import Clock, system_clock
 from bridge.model.message import Outcome, Status
 from bridge.model.notification import Kind, Notice, Occurrence
+from bridge.store import statements
+from bridge.store.inbox_statements import ENDED
 from bridge.store.inbox_writes import enter
+from bridge.store.journal import Change, Journal
 from bridge.store.rows import outcome_row
-from bridge.store.statements import FINISH
-
-UNCACHED = "SELECT seq FROM message WHERE ttl = 0 AND status = 'PENDING'"
-WHOSE = """
-    SELECT device.project, device.device_id, message.message_id FROM message JOIN device ON device.key = message.device
-    WHERE message.seq = ?
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,19 +20,26 @@ class Endings:
     notice_of: Callable[[Occurrence], Notice | None] = lambda _: None
     clock: Clock = system_clock
 
-    def finish(self, seq: int, outcome: Outcome, connection: sqlite3.Connection) -> bool:
-        """Whether the message was PENDING and is finished now."""
-        if connection.execute(FINISH[1], (seq, *outcome_row(outcome))).rowcount != 1:
+    def finish(
+        self, seq: int, outcome: Outcome, channel: int | None, connection: sqlite3.Connection, journal: Journal
+    ) -> bool:
+        """Whether the message was PENDING and is finished now. `channel` is told, too."""
+        row = seq, *outcome_row(outcome)
+        if connection.execute(statements.FINISH[1], row).rowcount != 1:
             return False
-        whose = connection.execute(WHOSE, (seq,)).fetchone()
-        if whose is not None:  # the device may have been removed
-            project, device_id, message_id = whose
+        if channel is not None:
+            journal.changed([Change(channel, *row)])
+        ended = connection.execute(ENDED, (seq,)).fetchone()
+        if ended is not None:  # the device may have been removed
+            project, device_id, message_id = ended
             kind = Kind(outcome.status.lower())
-            occurrence = Occurrence(kind, project, device_id, message_id, detail=outcome.detail)
-            if (notice := self.notice_of(occurrence)) is not None:
+            notice = self.notice_of(Occurrence(kind, project, device_id, message_id, detail=outcome.detail))
+            if notice is not None:
                 enter(connection, [notice], self.clock())
         return True
 
-    def fail_uncached(self, connection: sqlite3.Connection, outcome: Outcome) -> int:
-        seqs = connection.execute(UNCACHED).fetchall()
-        return sum(self.finish(seq, outcome, connection) for (seq,) in seqs)
+    def fail_uncached(
+        self, outcome: Outcome, channels: Mapping[str, int], connection: sqlite3.Connection, journal: Journal
+    ) -> int:
+        uncached = connection.execute(statements.UNCACHED).fetchall()
+        return sum(self.finish(seq, outcome, channels.get(project), connection, journal) for seq, project in uncached)

@@ -57,6 +57,10 @@ CONFIRM = """
     WHERE key = ? AND processed_at IS NULL
 """
 OF_MESSAGE = "SELECT key, processed_at FROM notification WHERE inbox = ? AND message_id = ?"
+ENDED = """
+    SELECT device.project, device.device_id, message.message_id
+    FROM message JOIN device ON device.key = message.device WHERE message.seq = ?
+"""
 NEXT_DUE = f"SELECT min(process_at) FROM notification WHERE {OPEN}"
 DUE = f"""
     SELECT inbox.project, {OF_PROJECT} FROM notification JOIN inbox ON inbox.key = notification.inbox

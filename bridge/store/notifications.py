@@ -1,23 +1,27 @@
 """The notifications of the store. Contract: `bridge.inbox.base.NotificationStore`."""
 
+import asyncio
 import contextlib
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import islice
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
-from bridge.model.errors import BridgeError, TooBroad, UnknownNotification
+from bridge.model.errors import BridgeError, StoreUnavailable, TooBroad, UnknownNotification
 from bridge.model.notification import Bounds, Notice, Notification, Selection
 from bridge.store import inbox_statements as statements
 from bridge.store import inbox_writes as writes
 from bridge.store.connection import refusing
 from bridge.store.inbox_writes import read_notification
+from bridge.store.journal import Journal
 from bridge.store.rows import Row
 from bridge.store.series import IMPORTANCES, NUMBER_BITS, Keys, series_of, within
-from bridge.store.writer import Other, Writer
+from bridge.store.writer import Other, Telling, Writer
 
 T = TypeVar("T")
+TellProcessed: TypeAlias = Callable[[Notification, int], str]
+"""Says as JSON text that a notification was processed; the number is the position of the event."""
 MOST_LISTED = 8 * 1024 * 1024
 """Characters of text after which a list ends."""
 MOST_LOOKED_AT = 8_000
@@ -33,6 +37,7 @@ class Notifications:
 
     _reader: sqlite3.Connection
     _writer: Writer
+    _told: tuple[Mapping[str, int], TellProcessed] = ({}, lambda _, __: "")
 
     def enter(
         self, notices: Sequence[Notice], now: int, done: Callable[[list[Notification] | BridgeError], None]
@@ -48,16 +53,27 @@ class Notifications:
     async def clear(self, project: str) -> None:
         await self._writer.request(lambda connection: writes.clear(connection, project))
 
+    def tell_processed_with(self, channels: Mapping[str, int], tell: TellProcessed) -> None:
+        self._told = channels, tell
+
     async def confirm(
         self, project: str, confirmed: str, by: str, process_at: int | None, now: int
     ) -> list[Notification]:
-        def run(connection: sqlite3.Connection) -> list[Notification] | BridgeError:
-            return writes.confirm(connection, project, confirmed, by=by, process_at=process_at, now=now)
+        def run(connection: sqlite3.Connection, journal: Journal) -> list[Notification] | BridgeError:
+            changed = writes.confirm(connection, project, confirmed, by=by, process_at=process_at, now=now)
+            if process_at is None and not isinstance(changed, BridgeError):
+                self._tell_processed(journal, changed)
+            return changed
 
-        return _unless_error(await self._writer.request(run))
+        return _unless_error(await self._request(run))
 
     async def process_due(self, now: int, limit: int) -> list[Notification]:
-        return await self._writer.request(lambda connection: writes.process_due(connection, now, limit))
+        def run(connection: sqlite3.Connection, journal: Journal) -> list[Notification]:
+            processed = writes.process_due(connection, now, limit)
+            self._tell_processed(journal, processed)
+            return processed
+
+        return await self._request(run)
 
     async def prune_notifications(self, before: int) -> int:
         """Removes what entered before that, in small steps. Says how many."""
@@ -103,6 +119,29 @@ class Notifications:
             if not numbers:
                 return Bounds(0, None, None)
             return Bounds(len(numbers), self._at(series.key(numbers[0])), self._at(series.key(numbers[-1])))
+
+    def _tell_processed(self, journal: Journal, notifications: Iterable[Notification]) -> None:
+        """In the writer's thread."""
+        channels, tell = self._told
+        for notification in notifications:
+            channel = channels.get(notification.notice.project)
+            if channel is not None:
+                journal.add(channel, notification.processed_at or 0, None, partial(tell, notification))
+
+    def _request(self, run: Callable[[sqlite3.Connection, Journal], T]) -> asyncio.Future[T]:
+        """As `Writer.request`, for what makes events."""
+        future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+
+        def done(result: T | StoreUnavailable) -> None:
+            if future.done():  # cancelled
+                return
+            if isinstance(result, StoreUnavailable):
+                future.set_exception(result)
+            else:
+                future.set_result(result)
+
+        self._writer.put(Telling(run, done))
+        return future
 
     def _listed(self, keys: Keys, selection: Selection) -> Iterator[Row]:
         offset, limit = selection.offset, selection.limit

@@ -139,6 +139,38 @@ def device_records(database: Database) -> None:
 
 
 @MIGRATIONS()
+def channels(database: Database) -> None:
+    # AUTOINCREMENT: a channel that is gone and comes back is another one, and its events have greater positions.
+    # event has no foreign key: each of its inserts would look the channel up, which was just updated for it.
+    database.executescript("""
+        CREATE TABLE channel (
+            key INTEGER PRIMARY KEY AUTOINCREMENT,
+            project TEXT NOT NULL,
+            name TEXT NOT NULL,
+            last INTEGER NOT NULL,
+            UNIQUE (project, name)
+        );
+        CREATE TABLE subscriber (
+            channel INTEGER NOT NULL REFERENCES channel (key),
+            name TEXT NOT NULL,
+            position INTEGER NOT NULL,
+            seen INTEGER NOT NULL,
+            PRIMARY KEY (channel, name)
+        ) WITHOUT ROWID;
+        CREATE TABLE event (
+            seq INTEGER PRIMARY KEY,
+            channel INTEGER NOT NULL,
+            position INTEGER NOT NULL,
+            at INTEGER NOT NULL,
+            message_id TEXT,
+            content TEXT NOT NULL
+        );
+        CREATE UNIQUE INDEX event_by_position ON event (channel, position);
+        CREATE UNIQUE INDEX event_by_id ON event (channel, message_id) WHERE message_id IS NOT NULL;
+    """)
+
+
+@MIGRATIONS()
 def notifications(database: Database) -> None:
     # bridge/store/series.py says what the numbers are for. key is the inbox and, in its lower 40 bits, the number in
     # it: a project is a range of keys, so neither that nor the time needs an index. text stands last, see messages.
@@ -183,6 +215,7 @@ NAMES = {
     changes.__name__,
     access_keys.__name__,
     device_records.__name__,
+    channels.__name__,
     notifications.__name__,
 }
 """Every migration this version knows."""

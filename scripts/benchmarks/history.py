@@ -3,6 +3,8 @@
 python -m scripts.benchmarks.history [COUNT]     COUNT notifications of one project, 10,000,000 unless told otherwise
 """
 
+# ruff: noqa: T201, S608 - it prints a table; its SQL is put together from its own constants
+
 import asyncio
 import sys
 import tempfile
@@ -34,6 +36,7 @@ FILL = f"""
 
 
 def fill(path: Path, count: int) -> None:
+    started = time.perf_counter()
     connection = open_connection(path)
     connection.execute("PRAGMA synchronous = OFF")
     connection.execute(
@@ -42,6 +45,7 @@ def fill(path: Path, count: int) -> None:
     connection.execute(FILL, (count,))
     connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     connection.close()
+    print(f"{count} notifications, {path.stat().st_size >> 20} MiB, filled in {time.perf_counter() - started:.0f} s")
 
 
 def questions(store: Store, count: int) -> dict[str, Callable[[], object]]:
@@ -111,11 +115,7 @@ async def writes(store: Store) -> None:
 async def main(count: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "bridge.db")
-        started = time.perf_counter()
         fill(path, count)
-        print(
-            f"{count} notifications, {path.stat().st_size >> 20} MiB, filled in {time.perf_counter() - started:.0f} s"
-        )
         store = Store.open(path, clock=system_clock)
         print(f"{'':36} {'answer':>10} {'first, ms':>9} {'median, ms':>10}")
         for name, ask in questions(store, count).items():

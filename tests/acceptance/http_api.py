@@ -28,8 +28,9 @@ class Api:
         self._token = token
         self._prefix = f"/v5/iot/{project}/devices"
 
-    def call(self, method: str, path: str, body: bytes | None = None) -> Answer:
-        headers = {"X-Auth-Token": self._token, "Content-Type": "application/json"}
+    def call(self, method: str, path: str, body: bytes | None = None, **fields: str) -> Answer:
+        """`fields`: more of the head."""
+        headers = {"X-Auth-Token": self._token, "Content-Type": "application/json", **fields}
         try:
             self._connection.request(method, path, body, headers)
             response = self._connection.getresponse()

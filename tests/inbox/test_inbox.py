@@ -1,14 +1,21 @@
 """The use cases, on the real store, with a clock and timers in the hands of the tests."""
 
+# ruff: noqa: ASYNC110 - what is waited for is in a log, or in the database
+
 import asyncio
+import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
 
+from bridge.events import Events
+from bridge.events.polling import PollingSubscribers
+from bridge.events.settings import ChannelSettings
 from bridge.inbox import Inbox, InboxSettings, intake
 from bridge.model.errors import AlreadyProcessed, PastTime, StoreUnavailable, UnknownNotification
+from bridge.model.event import SERVICE_MESSAGE
 from bridge.model.message import Outcome, Status
 from bridge.model.notification import Importance, Kind, Notice, Notification, Occurrence, Selection
 from bridge.store import Store
@@ -21,19 +28,24 @@ DAY = 86_400_000
 
 
 class Listener:
-    def __init__(self) -> None:
-        self.heard: list[str] = []
-        self.more = asyncio.Event()
+    """An application that polls the channel `service-message`."""
 
-    def processed(self, notification: Notification) -> None:
-        self.heard.append(notification.notice.text)
-        self.more.set()
+    def __init__(self, channels: PollingSubscribers) -> None:
+        self._channels = channels
 
-    async def wait(self) -> list[str]:
+    async def subscribe(self) -> None:
+        await self._channels.subscribe("home", SERVICE_MESSAGE, "app")
+
+    async def heard(self) -> list[str]:
+        """The texts of what was processed, of all time."""
+        polled = await self._channels.poll("home", SERVICE_MESSAGE, "app", at_most=2000, wait=0)
+        return [json.loads(event.content)["notify_data"]["body"]["text"] for event in polled.events]
+
+    async def wait(self, count: int = 1) -> list[str]:
         async with asyncio.timeout(20):
-            await self.more.wait()
-        self.more.clear()
-        return self.heard
+            while len(texts := await self.heard()) < count:
+                await asyncio.sleep(0)
+        return texts
 
 
 class Office:
@@ -43,16 +55,18 @@ class Office:
         self.clock = clock
         self.time = LoopTime(asyncio.get_running_loop())
         self.store = Store.open(path, clock=clock)
-        self.inbox = Inbox(self.store, settings, clock)
-        self.listener = Listener()
-        self.inbox.listen(self.listener)
+        self.events = Events(self.store, self.store, ChannelSettings(lifetime=525_600), clock)
+        self.inbox = Inbox(self.store, settings, clock, self.events.register.wanting(SERVICE_MESSAGE))
+        self.listener = Listener(self.events.channels)
 
     async def __aenter__(self) -> "Office":
+        await self.listener.subscribe()
         self.inbox.start()
         return self
 
     async def __aexit__(self, *_: object) -> None:
         await self.inbox.stop()
+        self.events.stop()
         await self.store.close()
 
     async def post(self, text: str = "hello", about: str = "lamp") -> Notification:
@@ -73,8 +87,8 @@ def clock() -> HandClock:
 
 
 @pytest.fixture
-async def offices(tmp_path: Path, clock: HandClock) -> AsyncIterator[Callable[..., Office]]:
-    yield lambda **settings: Office(tmp_path / "bridge.db", clock, InboxSettings(**settings))
+def offices(tmp_path: Path, clock: HandClock) -> Callable[..., Office]:
+    return lambda **settings: Office(tmp_path / "bridge.db", clock, InboxSettings(**settings))
 
 
 @pytest.fixture
@@ -86,11 +100,31 @@ async def office(offices: Callable[..., Office]) -> AsyncIterator[Office]:
 async def test_processed_at_once_and_told(office: Office) -> None:
     entered = await office.post()
     await office.inbox.confirm("home", entered.id, "app", None)
-    assert office.listener.heard == ["hello"]
+    assert await office.listener.heard() == ["hello"]
     assert office.inbox.show("home", entered.id).processed_at == office.clock.now
     with pytest.raises(AlreadyProcessed):
         await office.inbox.confirm("home", entered.id, "app", None)
-    assert office.listener.heard == ["hello"]
+    assert await office.listener.heard() == ["hello"]
+
+
+async def test_nobody_wants_to_know(office: Office) -> None:
+    await office.events.channels.unsubscribe("home", SERVICE_MESSAGE, "app")
+    entered = await office.post()
+    await office.inbox.confirm("home", entered.id, "app", None)
+    await office.listener.subscribe()
+    assert await office.listener.heard() == []
+
+
+async def test_neither_is_there_without_the_other(office: Office) -> None:
+    """The event cannot be written, so the notification stays open."""
+    entered = await office.post()
+    office.store._connection.execute("ALTER TABLE event RENAME TO event_away")
+    with pytest.raises(StoreUnavailable):
+        await office.inbox.confirm("home", entered.id, "app", None)
+    office.store._connection.execute("ALTER TABLE event_away RENAME TO event")
+    assert office.inbox.show("home", entered.id) == entered
+    await office.inbox.confirm("home", entered.id, "app", None)
+    assert await office.listener.heard() == ["hello"]
 
 
 async def test_processed_at_its_time_and_not_before(office: Office) -> None:
@@ -102,7 +136,7 @@ async def test_processed_at_its_time_and_not_before(office: Office) -> None:
         await turns()
     office.pass_time(999)
     await turns()
-    assert office.listener.heard == []
+    assert await office.listener.heard() == []
     office.pass_time(1)
     assert await office.listener.wait() == ["hello"]
     found = office.inbox.show("home", entered.id)
@@ -125,7 +159,7 @@ async def test_one_timer_for_the_earliest(office: Office) -> None:
         await office.inbox.confirm("home", notification.id, "app", now + delay)
     for wanted in ("b", "bc", "bca"):
         office.pass_time(100)
-        assert "".join(await office.listener.wait()) == wanted
+        assert "".join(await office.listener.wait(len(wanted))) == wanted
     await turns()
     assert office.inbox._appointments._timer is None
 
@@ -136,7 +170,7 @@ async def test_the_second_confirmation_counts(office: Office) -> None:
     await office.inbox.confirm("home", entered.id, "app", office.clock.now + 2000)
     office.pass_time(1000)
     await turns()
-    assert office.listener.heard == []
+    assert await office.listener.heard() == []
     office.pass_time(1000)
     assert await office.listener.wait() == ["hello"]
 
@@ -148,9 +182,7 @@ async def test_more_than_a_page_is_due_at_once(office: Office) -> None:
     await entered
     await office.inbox.confirm("home", "m-1", "app", office.clock.now + 1)
     office.pass_time(1)
-    while len(await office.listener.wait()) < 1100:
-        pass
-    assert len(set(office.listener.heard)) == 1100
+    assert sorted(await office.listener.wait(1100), key=int) == [str(number) for number in range(1100)]
 
 
 async def test_what_came_due_while_nothing_ran(offices: Callable[..., Office], clock: HandClock) -> None:
@@ -173,7 +205,7 @@ async def test_a_refusing_disk_is_tried_again(office: Office, caplog: pytest.Log
         while "not processed yet" not in caplog.text:
             await asyncio.sleep(0)
     writer.execute("PRAGMA query_only = OFF")
-    assert office.listener.heard == []
+    assert await office.listener.heard() == []
     office.pass_time(1000)
     assert await office.listener.wait() == ["hello"]
 
@@ -185,7 +217,8 @@ async def test_stopping_in_the_middle(offices: Callable[..., Office], clock: Han
         office.pass_time(1000)
         while office.inbox._appointments._task is None:
             await asyncio.sleep(0)
-    assert office.listener.heard == ["hello"]
+    async with offices() as office:
+        assert await office.listener.heard() == ["hello"]
 
 
 async def test_what_cannot_be_confirmed(office: Office) -> None:

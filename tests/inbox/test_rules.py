@@ -70,7 +70,7 @@ def test_the_defaults() -> None:
 @pytest.mark.parametrize("kind", Kind)
 def test_each_is_switched_by_its_name(kind: Kind) -> None:
     everything = dict.fromkeys((each.value for each in Kind), True)
-    rules = Rules(InboxSettings(**{**everything, kind.value: False}))  # type: ignore[arg-type]
+    rules = Rules(InboxSettings(**{**everything, kind.value: False}))
     for occurrence, _ in CASES:
         assert (rules.notice_of(occurrence) is None) is (occurrence.kind is kind)
         assert rules.wants(occurrence.kind) is (occurrence.kind is not kind)

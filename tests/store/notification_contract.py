@@ -101,7 +101,7 @@ class NotificationStoreContract:
         assert store.notification_bounds("home", EVERYTHING).count == 3
 
     async def test_read_and_unread(self, store: NotificationStore) -> None:
-        first, second, third = await enter(store, *(a_notice(text=text) for text in "123"))
+        _, second, _ = await enter(store, *(a_notice(text=text) for text in "123"))
         assert (await store.mark_read("home", second.id, True)).read
         assert texts(store.notifications("home", Selection(read=True), history=True)) == ["2"]
         assert texts(store.notifications("home", Selection(read=False), history=True)) == ["3", "1"]

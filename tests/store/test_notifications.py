@@ -46,8 +46,9 @@ def said(store: Store) -> list[str]:
 
 async def test_the_end_of_a_message_enters(announcing: Store, device: int, other: int) -> None:
     failed, late, delivered = await added(announcing, device, "m1", "m2", "m3")
-    answers = finish(announcing, failed.seq, FAILED), finish(announcing, late.seq, TIMEOUT)
-    assert await asyncio.gather(*answers, finish(announcing, delivered.seq, DELIVERED)) == [True, True, True]
+    ends = (failed, FAILED), (late, TIMEOUT), (delivered, DELIVERED)
+    answers = [finish(announcing, message.seq, outcome) for message, outcome in ends]
+    assert await asyncio.gather(*answers) == [True, True, True]
     assert said(announcing) == ["timeout m2 None", "failed m1 the device is offline"]
     [newest, _] = announcing.notifications("home", EVERYTHING, history=True)
     assert (newest.notice.about, newest.notice.message_id) == ("lamp", "m2")

@@ -21,6 +21,9 @@ ENTITY = {
     "importance": "information",
     "read": False,
 }
+TOO_BROAD = "begin: too much to look through; narrow the window, everything before 17 is left"
+TOO_MANY = "wrong credentials, as too often before from this address"
+STOPPING = "the service is stopping; it is not known whether the request was carried out"
 
 
 def test_an_entity() -> None:
@@ -72,7 +75,7 @@ def test_the_form_of_an_error() -> None:
     ("error", "status", "detail", "headers"),
     [
         (errors.UnknownNotification("x"), 404, "", {}),
-        (errors.TooBroad(17), 400, "begin: too much to look through; narrow the window, everything before 17 is left", {}),
+        (errors.TooBroad(17), 400, TOO_BROAD, {}),
         (errors.StoreUnavailable("x"), 503, "nothing was changed; try again", {"Retry-After": "1"}),
         (faults.NoSuchPath(), 404, "", {}),
         (faults.WrongMethod("GET, HEAD"), 405, "", {"Allow": "GET, HEAD"}),
@@ -83,10 +86,10 @@ def test_the_form_of_an_error() -> None:
         (faults.BadField("limit", "a number"), 400, "limit: a number", {}),
         (faults.BodyTooLarge(5), 413, "body: larger than 5 bytes", {}),
         (faults.ClientGone(), 400, "body: it ended early", {}),
-        (faults.TooManyFailures(), 429, "wrong credentials, as too often before from this address", {"Retry-After": "2"}),
-        (asyncio.CancelledError(), 503, "the service is stopping; it is not known whether the request was carried out", {"Connection": "close"}),
+        (faults.TooManyFailures(), 429, TOO_MANY, {"Retry-After": "2"}),
+        (asyncio.CancelledError(), 503, STOPPING, {"Connection": "close"}),
         (KeyError("secret"), 500, "", {}),
     ],
-)  # fmt: skip
+)
 def test_errors(error: BaseException, status: int, detail: str, headers: dict[str, str]) -> None:
     assert (*status_of(error), headers_of(error)) == (status, detail, headers)
