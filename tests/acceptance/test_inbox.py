@@ -92,7 +92,7 @@ def test_a_failure_that_was_told_is_in_the_inbox_whatever_happens(own: Account) 
 
 
 def test_a_confirmation_survives_kill_9_and_is_processed_at_its_time(own: Account, clock: SharedClock) -> None:
-    own.send("x", message_id="m-1", ttl=0)
+    message_id = own.send("x", ttl=0)
     [entity] = inbox(own)
     moment = in_time(clock, hours=1)
     assert confirm(own, entity["_id"], action=1, time=moment).status == 204
@@ -108,13 +108,13 @@ def test_a_confirmation_survives_kill_9_and_is_processed_at_its_time(own: Accoun
     [processed] = eventually(lambda: inbox(own, "&read=true"))
     assert processed["process_time"] == waiting["process_time"]
     assert 0 <= processed["processed_time"] - processed["process_time"] < 60_000
-    answer = confirm(own, "m-1", action=0)
+    answer = confirm(own, message_id, action=0)
     assert (answer.status, answer.error) == (400, "DLS.1004")
 
 
 def test_a_confirmation_that_came_due_while_the_daemon_was_down(own: Account, clock: SharedClock) -> None:
-    own.send("x", message_id="m-1", ttl=0)
-    assert confirm(own, "m-1", action=1, time=in_time(clock, minutes=10)).status == 204
+    message_id = own.send("x", ttl=0)
+    assert confirm(own, message_id, action=1, time=in_time(clock, minutes=10)).status == 204
     own.daemon.kill()
     clock.advance(minutes=20)
     own.daemon.start()
@@ -124,19 +124,19 @@ def test_a_confirmation_that_came_due_while_the_daemon_was_down(own: Account, cl
 
 
 def test_a_second_confirmation_survives_kill_9_instead_of_the_first(own: Account, clock: SharedClock) -> None:
-    own.send("x", message_id="m-1", ttl=0)
+    message_id = own.send("x", ttl=0)
     for minutes in (10, 30):
-        assert confirm(own, "m-1", action=1, time=in_time(clock, minutes=minutes)).status == 204
+        assert confirm(own, message_id, action=1, time=in_time(clock, minutes=minutes)).status == 204
     kill(own)
     clock.advance(minutes=20)
-    own.send("x", message_id="m-2", ttl=0)  # the daemon has looked at its clock since
+    own.send("x", ttl=0)  # the daemon has looked at its clock since
     assert inbox(own, "&read=true") == []
     clock.advance(minutes=10)
     eventually(lambda: inbox(own, "&read=true"))
 
 
 def test_clear_survives_kill_9(own: Account) -> None:
-    own.send("x", message_id="m-1", ttl=0)
+    own.send("x", ttl=0)
     assert own.api.call("DELETE", f"{INBOX}/clear").body == {"success": True}
     kill(own)
     assert inbox(own) == []
