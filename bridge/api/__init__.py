@@ -6,6 +6,7 @@ base.py        what the API needs of the core
 app.py         create_app: every route, and the answers outside a dialect
 server.py      HttpServer: a listener that starts, tells its address and stops
 protocol.py    limits on the way in: size and time of a request
+answer.py      answers in the forms that the dialects share
 request_id.py  X-Request-Id
 cork.py        answers leave in one piece
 direct.py      a shorter way for the POST of a message

@@ -8,6 +8,7 @@ checks, the errors and the answer are the same.
 
 import re
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any, Protocol, TypeAlias
 
 from starlette.responses import Response
@@ -17,6 +18,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from bridge.api.resource import Call, Resource
 from bridge.model.errors import StoreUnavailable
 
+_CLOSE = (b"connection", b"close")
 Fields: TypeAlias = list[tuple[bytes, bytes]]
 
 
@@ -38,7 +40,9 @@ class Direct:
 
     def __init__(self, method: bytes, pattern: bytes, resource: Resource, handler: Handler) -> None:
         self.method = method
-        self.match = re.compile(pattern).fullmatch
+        self._pattern = re.compile(pattern)
+        self.match = self._pattern.fullmatch
+        self._names = tuple(self._pattern.groupindex)
         self._resource = resource
         self._handler = handler
 
@@ -50,7 +54,7 @@ class Direct:
             "path": match[0].decode(),
             "query_string": b"",
             "headers": fields,
-            "path_params": {name: value.decode() for name, value in match.groupdict().items()},
+            "path_params": dict(zip(self._names, map(bytes.decode, match.groups()), strict=True)),
         }
         call = Call(scope, _nothing_to_receive)
         try:
@@ -103,16 +107,23 @@ class DirectCycle:
         if self.disconnected:
             return
         protocol = self._protocol
-        fields = [*protocol.server_state.default_headers, *response.raw_headers]
-        if (b"connection", b"close") in fields:
+        fields = response.raw_headers
+        if _CLOSE in fields:
             self.keep_alive = False
         elif not self.keep_alive:
-            fields.append((b"connection", b"close"))
+            fields.append(_CLOSE)
+        status, date = STATUS_LINE[response.status_code], _lines(tuple(protocol.server_state.default_headers))
         head = b"".join([b"%b: %b\r\n" % field for field in fields])
-        protocol.transport.write(b"%b%b\r\n%b" % (STATUS_LINE[response.status_code], head, bytes(response.body)))
+        protocol.transport.write(b"%b%b%b\r\n%b" % (status, date, head, bytes(response.body)))
         if not self.keep_alive:
             protocol.transport.close()
         protocol.on_response_complete()
+
+
+@lru_cache(maxsize=4)
+def _lines(fields: tuple[tuple[bytes, bytes], ...]) -> bytes:
+    """The server's own header fields, which change once a second."""
+    return b"".join([b"%b: %b\r\n" % field for field in fields])
 
 
 async def _nothing_to_receive() -> Message:

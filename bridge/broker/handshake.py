@@ -3,24 +3,31 @@
 import asyncio
 import logging
 import uuid
+from collections.abc import Coroutine
+from typing import Any
 
 from bridge.broker.identity import Identity, TopicAccess
 from bridge.broker.login import Login, Refused
 from bridge.broker.session import Line, Session
 from bridge.broker.sessions import Sessions
 from bridge.broker.settings import MqttSettings
+from bridge.model.clock import Clock
 from bridge.model.errors import BridgeError
+from bridge.model.failed_logins import FailedLogins
 from bridge.mqtt import Connack, Connect, Properties, ReasonCode, Version
 
 _log = logging.getLogger(__name__)
 
 
 class Handshake:
-    def __init__(self, settings: MqttSettings, login: Login, access: TopicAccess, sessions: Sessions) -> None:
+    def __init__(
+        self, settings: MqttSettings, login: Login, access: TopicAccess, sessions: Sessions, clock: Clock
+    ) -> None:
         self._settings = settings
         self._login = login
         self._access = access
         self._sessions = sessions
+        self._failures = FailedLogins(settings.max_failed_logins, clock)
         self._waiting: set[asyncio.Task[None]] = set()
 
     def begin(self, line: Line, connect: Connect) -> None:
@@ -33,13 +40,16 @@ class Handshake:
                 return
             self._finish(line, connect, identity)
         except Refused as refusal:
-            line.refuse(refusal.reason_code, str(refusal), client=connect.client_id)
+            self._refuse(line, connect, refusal)
         except BridgeError as error:
             line.refuse(ReasonCode.SERVER_UNAVAILABLE, str(error), client=connect.client_id)
 
     def _ask_plugins(self, line: Line, connect: Connect) -> None:
         line.hold()
-        task = asyncio.get_running_loop().create_task(self._ask(line, connect))
+        self._start(self._ask(line, connect))
+
+    def _start(self, step: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(step)
         self._waiting.add(task)
         task.add_done_callback(self._waiting.discard)
 
@@ -50,7 +60,7 @@ class Handshake:
                 return
             self._finish(line, connect, identity)
         except Refused as refusal:
-            line.refuse(refusal.reason_code, str(refusal), client=connect.client_id)
+            self._refuse(line, connect, refusal)
         except BridgeError as error:
             line.refuse(ReasonCode.SERVER_UNAVAILABLE, str(error), client=connect.client_id)
         except Exception:  # a plug-in is foreign code: its failure refuses one client and is logged, nothing else
@@ -58,6 +68,25 @@ class Handshake:
             line.refuse(ReasonCode.SERVER_UNAVAILABLE, "authentication plug-in failed", client=connect.client_id)
         else:
             line.release()
+
+    def _refuse(self, line: Line, connect: Connect, refusal: Refused) -> None:
+        """Wrong credentials are counted for their address, and held back when there are many."""
+        if refusal.reason_code is ReasonCode.BAD_USER_NAME_OR_PASSWORD:
+            failure = self._failures.count(line.peer.rpartition(":")[0])
+            if failure.first:
+                _log.warning("many failed logins", extra={"peer": line.peer})
+            if failure.wait:
+                line.hold()
+                self._start(self._refuse_later(line, connect, refusal, failure.wait))
+                return
+        line.refuse(refusal.reason_code, str(refusal), client=connect.client_id)
+
+    async def _refuse_later(self, line: Line, connect: Connect, refusal: Refused, wait: float) -> None:
+        with self._failures.waiting() as may_wait:
+            if may_wait:
+                await asyncio.sleep(wait)
+        if not line.closing:
+            line.refuse(refusal.reason_code, str(refusal), client=connect.client_id)
 
     def _check(self, connect: Connect) -> None:
         if "authentication_method" in connect.properties:  # [MQTT-4.12.0-1]

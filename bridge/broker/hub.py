@@ -41,7 +41,7 @@ class Hub:
         access = TopicAccess(settings, directory)
         self.router = Router(settings, access)
         self.sessions = Sessions(settings, self.wheel, self.router, plugins)
-        self.handshake = Handshake(settings, Login(directory, settings, plugins, clock), access, self.sessions)
+        self.handshake = Handshake(settings, Login(directory, settings, plugins, clock), access, self.sessions, clock)
 
     def listen(self, listener: DownlinkListener) -> None:
         """To be called before the first connection."""

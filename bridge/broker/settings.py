@@ -21,6 +21,12 @@ class MqttSettings:
         "are asked for.",
     )
     max_connections: int = setting(100_000, "Connections the listener holds at once.", minimum=1, maximum=1_000_000)
+    max_failed_logins: int = setting(
+        20,
+        "Failed logins a minute from one address that are answered at once; the answers to more are held back.",
+        minimum=1,
+        maximum=1_000_000,
+    )
     connect_timeout: float = setting(10.0, "Seconds a new connection has for its CONNECT.", minimum=0.1, maximum=300)
     min_keep_alive: int = setting(
         0,

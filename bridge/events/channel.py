@@ -66,14 +66,16 @@ class Channel:
             return True
         return self.oldest is not None and self.oldest < now - self.lifetime
 
-    def wake(self) -> None:
-        """Every poll looks again."""
+    def wake(self, now: int) -> None:
+        """Every poll looks again. Who waited was there all the time."""
         waiting, self.waiting = self.waiting, {}
-        for polls in waiting.values():
+        for subscriber, polls in waiting.items():
+            subscriber.seen = now
             release(polls)
 
-    def leave(self, subscriber: Subscriber, poll: "asyncio.Future[None]") -> None:
+    def leave(self, subscriber: Subscriber, poll: "asyncio.Future[None]", now: int) -> None:
         """The poll does not wait any more."""
+        subscriber.seen = now
         polls = self.waiting.get(subscriber, [])
         if poll in polls:
             polls.remove(poll)

@@ -52,7 +52,7 @@ class PollingSubscribers:
             found = self._read(log, reader, at_most)
             if found.events or not at_most or self._closed or loop.time() >= deadline:
                 return found
-            await _woken(log, reader, deadline)
+            await self._woken(log, reader, deadline)
 
     async def acknowledge(self, project: str, channel: str, subscriber: str, position: int) -> None:
         log, reader = self._register.visit(project, channel, subscriber)
@@ -86,8 +86,9 @@ class PollingSubscribers:
     def close(self) -> None:
         self._closed = True
         self._shared = None
+        now = self._clock()
         for log in self._register.channels():
-            log.wake()
+            log.wake(now)
 
     def _read(self, log: Channel, reader: Subscriber, at_most: int) -> Polled:
         if log.unread(reader) <= 0:
@@ -108,21 +109,20 @@ class PollingSubscribers:
         self._shared = _Shared(question, found[0].at, polled)
         return polled
 
+    async def _woken(self, log: Channel, reader: Subscriber, deadline: float) -> None:
+        """Until there may be something to read, or the time is over, or the subscriber is gone."""
+        loop = asyncio.get_running_loop()
+        poll = loop.create_future()
+        log.waiting.setdefault(reader, []).append(poll)
+        timer = loop.call_at(deadline, release, [poll])
+        try:
+            await poll
+        finally:
+            timer.cancel()
+            log.leave(reader, poll, self._clock())
+
     def _forget(self) -> None:
         self._shared = None
-
-
-async def _woken(log: Channel, reader: Subscriber, deadline: float) -> None:
-    """Until there may be something to read, or the time is over, or the subscriber is gone."""
-    loop = asyncio.get_running_loop()
-    poll = loop.create_future()
-    log.waiting.setdefault(reader, []).append(poll)
-    timer = loop.call_at(deadline, release, [poll])
-    try:
-        await poll
-    finally:
-        timer.cancel()
-        log.leave(reader, poll)
 
 
 def _event(stored: StoredEvent) -> Event:

@@ -123,8 +123,9 @@ class Register:
             known.seen = max(known.seen, now)
 
     def _appended(self, extents: Mapping[int, Extent]) -> None:
+        now = self._clock()
         for key, extent in extents.items():
             channel = self._by_key.get(key)
             if channel is not None:
                 channel.appended(extent)
-                channel.wake()
+                channel.wake(now)

@@ -78,9 +78,9 @@ class Upkeep:
     def _note_seen(self, *, now: bool = False) -> None:
         seen = []
         for channel in self._register.channels():
-            every = 0 if now else min(SEEN_EVERY, channel.lifetime // 4)
+            every = 1 if now else min(SEEN_EVERY, channel.lifetime // 4)
             for subscriber in channel.subscribers.values():
-                if subscriber.seen > subscriber.written + every:
+                if subscriber.seen >= subscriber.written + every:
                     subscriber.written = subscriber.seen
                     seen.append((channel.key, subscriber.name, subscriber.seen))
         for start in range(0, len(seen), _AT_ONCE):

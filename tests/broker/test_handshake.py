@@ -94,6 +94,34 @@ async def test_refused_in_version_5(site: Site, fields: dict[str, Any], reason: 
     assert await client.ended() is None
 
 
+@VERSIONS
+async def test_guessing_is_slowed(new_site: NewSite, version: Version, caplog: pytest.LogCaptureFixture) -> None:
+    site = await new_site(mqtt(max_failed_logins=1))
+    pump = site.add_device()
+    refused = 0x86 if version is Version.V5 else 4
+    client = await site.client(version)
+    assert (await client.connect("pump-1", "pump-1", b"first guess")).reason_code == refused
+    client = await site.client(version)
+    guess = asyncio.create_task(client.connect("pump-1", "pump-1", b"second guess"))
+    await (await site.log_in(pump, version)).quiet()
+    assert not guess.done()
+    assert [record.message for record in caplog.records].count("many failed logins") == 1
+    await site.let_pass(2)
+    assert (await guess).reason_code == refused
+    assert await client.ended() is None
+
+
+async def test_who_leaves_while_the_refusal_is_held_back(new_site: NewSite) -> None:
+    site = await new_site(mqtt(max_failed_logins=1))
+    site.add_device()
+    for _ in range(2):
+        client = await site.client()
+        client.send(Connect(Version.V5, "pump-1", username="pump-1", password=b"guess"))
+    client.abort()
+    await site.let_pass(2)
+    await (await site.log_in(site.add_device("pump-2"))).quiet()
+
+
 async def test_a_retained_will_of_an_older_client_is_a_will(site: Site) -> None:
     client = await site.client(Version.V311)
     await client.log_in(site.add_device(), will=Will("a", b"", retain=True))

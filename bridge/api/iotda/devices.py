@@ -5,6 +5,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from bridge.api.access import AccessCheck
+from bridge.api.answer import Json
 from bridge.api.base import Devices
 from bridge.api.body import read_json
 from bridge.api.iotda.device_parse import (
@@ -109,4 +110,4 @@ class DeviceManagement:
 
 
 def _json(body: bytes, status: int = 200) -> Response:
-    return Response(body, status, media_type="application/json")
+    return Json(body, status)

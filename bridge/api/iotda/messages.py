@@ -6,6 +6,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from bridge.api.access import AccessCheck
+from bridge.api.answer import Json
 from bridge.api.base import Messages
 from bridge.api.body import check_media_type, read_json
 from bridge.api.direct import Direct, Reply
@@ -102,4 +103,4 @@ def _created(message: Message | BridgeError) -> Response:
 
 
 def _json(body: bytes, status: int = 200) -> Response:
-    return Response(body, status, media_type="application/json")
+    return Json(body, status)
