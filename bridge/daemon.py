@@ -7,6 +7,7 @@ import logging
 import os
 import signal
 import sys
+from typing import Protocol
 
 import uvloop
 
@@ -22,6 +23,7 @@ from bridge.inbox import Ears, Inbox
 from bridge.model.clock import Clock, system_clock
 from bridge.model.event import SERVICE_MESSAGE
 from bridge.registry import Presence, Registry
+from bridge.rules import Rules
 from bridge.store import Store
 from bridge.systemd import Supervisor
 
@@ -44,9 +46,7 @@ def run(settings: Settings, clock: Clock = system_clock) -> None:
 
 
 async def serve(settings: Settings, clock: Clock) -> None:
-    stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    stop = _stop_on_signals()
     supervisor = Supervisor(os.environ)
     ready = False
 
@@ -61,27 +61,28 @@ async def serve(settings: Settings, clock: Clock) -> None:
         store.put_token("admin", token, None, frozenset(("admin",)))
 
         events = Events(store, store, settings.channels, clock)
-        events.start()
-        closing.callback(events.stop)
+        _start(events, closing)
         broker = MqttBroker(settings.mqtt, store, clock)
         delivery = Delivery(store, broker.hub, settings.delivery, clock, events.message_status)
         broker.listen(delivery)
         store.on_device_change(broker.hub.device_changed)
         store.on_device_change(delivery.device_changed)
         inbox = Inbox(store, settings.inbox, clock, events.register.wanting(SERVICE_MESSAGE))
-        _start_inbox(inbox, store, broker, closing)
+        _start_inbox(inbox, Ears(store, inbox.rules, inbox.heard), broker, closing)
         delivery.start()
         presence = Presence(store, clock)
         broker.hub.watch(presence)
         broker.hub.watch(events.connections)
         broker.hub.keep_with(events.uplinks)
-        presence.start()
-        closing.callback(presence.stop)
+        _start(presence, closing)
+        rules = Rules(store)
+        _start(rules, closing)
 
         app = create_app(
             messages=delivery,
             devices=Registry(store, broker.hub, presence),
             inbox=inbox,
+            rules=rules,
             access=store,
             channels=events.channels,
             ready=lambda: ready,
@@ -113,6 +114,24 @@ async def serve(settings: Settings, clock: Clock) -> None:
     _log.info("stopped")
 
 
+def _stop_on_signals() -> asyncio.Event:
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    return stop
+
+
+class _Part(Protocol):
+    def start(self) -> None: ...
+
+    def stop(self) -> None: ...
+
+
+def _start(part: _Part, closing: contextlib.AsyncExitStack) -> None:
+    part.start()
+    closing.callback(part.stop)
+
+
 def _joined(host: str, port: int) -> str:
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
@@ -121,11 +140,10 @@ def _where(http: str, mqtt: str, mqtts: str | None) -> dict[str, str]:
     return {"http": http, "mqtt": mqtt, **({"mqtts": mqtts} if mqtts else {})}
 
 
-def _start_inbox(inbox: Inbox, store: Store, broker: MqttBroker, closing: contextlib.AsyncExitStack) -> None:
+def _start_inbox(inbox: Inbox, ears: Ears, broker: MqttBroker, closing: contextlib.AsyncExitStack) -> None:
     """Before the first message can end, and the first device connect."""
     inbox.start()
     closing.push_async_callback(inbox.stop)
-    ears = Ears(store, inbox.rules, inbox.heard)
     broker.hub.watch(ears)
     broker.hub.hear(ears)
 

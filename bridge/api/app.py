@@ -6,13 +6,14 @@ from typing import Any, Protocol
 from starlette.routing import BaseRoute, Router
 
 from bridge.api.access import AccessCheck
-from bridge.api.base import Access, Channels, Devices, Inbox, Messages
+from bridge.api.base import Access, Channels, Devices, Inbox, Messages, Rules
 from bridge.api.dataarts.confirmations import Confirmations
 from bridge.api.direct import Direct
 from bridge.api.health import health_routes
 from bridge.api.iotda.devices import DeviceManagement
 from bridge.api.iotda.errors import answer_error
 from bridge.api.iotda.messages import DeviceMessages
+from bridge.api.iotda.rules import RoutingRules
 from bridge.api.resource import NoResource
 from bridge.api.rightech.messages import InboxMessages
 from bridge.api.settings import HttpSettings
@@ -38,6 +39,7 @@ def create_app(
     *,
     messages: Messages,
     devices: Devices,
+    rules: Rules,
     access: Access,
     channels: Channels | None = None,
     ready: Callable[[], bool],
@@ -55,7 +57,8 @@ def create_app(
     check = AccessCheck(access, failures, clock, max_body=settings.max_body)
     device_messages = DeviceMessages(messages, check, max_body=settings.max_body, max_ttl=max_ttl)
     device_management = DeviceManagement(devices, check, max_body=settings.max_body)
-    groups: list[Group] = [device_messages, device_management]
+    routing_rules = RoutingRules(rules, check, max_body=settings.max_body)
+    groups: list[Group] = [device_messages, device_management, routing_rules]
     if inbox is not None:
         groups += [
             InboxMessages(inbox, check, settings.max_body),

@@ -11,6 +11,17 @@ from bridge.model.message import Draft, Message, Status
 from bridge.model.notification import Bounds, Notice, Notification, Selection
 from bridge.model.principal import Principal
 from bridge.model.record import Amendment, Enrolment, Found, Record, Search
+from bridge.model.rule import (
+    Action,
+    ActionAmendment,
+    ActionSearch,
+    FoundActions,
+    FoundRules,
+    Rule,
+    RuleAmendment,
+    RuleDraft,
+    RuleSearch,
+)
 
 
 class Messages(Protocol):
@@ -149,6 +160,42 @@ class Inbox(Protocol):
     async def confirm(self, project: str, confirmed: str, by: str, process_at: int | None) -> None:
         """Process a notification, or the open ones about a device message: at once, or then (milliseconds since the
         epoch). Errors: PastTime, UnknownNotification, AlreadyProcessed."""
+
+
+class Rules(Protocol):
+    """Which events are pushed, and where to. Changes return once they are durable."""
+
+    async def add(self, project: str, draft: RuleDraft) -> Rule:
+        """Not active yet. Errors: TooManyRules, StoreUnavailable."""
+
+    def show(self, project: str, rule_id: str) -> Rule:
+        """Errors: UnknownRule, StoreUnavailable."""
+
+    def find(self, project: str, search: RuleSearch) -> FoundRules:
+        """Errors: StoreUnavailable."""
+
+    async def amend(self, project: str, rule_id: str, amendment: RuleAmendment) -> Rule:
+        """Errors: UnknownRule, StoreUnavailable."""
+
+    async def remove(self, project: str, rule_id: str) -> None:
+        """With its actions. Errors: UnknownRule, StoreUnavailable."""
+
+    async def add_action(self, project: str, rule_id: str, url: str, secret: str | None) -> Action:
+        """A random secret for None. Errors: UnknownRule, TooManyActions, StoreUnavailable."""
+
+    def show_action(self, project: str, action_id: str) -> Action:
+        """Errors: UnknownAction, StoreUnavailable."""
+
+    def find_actions(self, project: str, search: ActionSearch) -> FoundActions:
+        """Errors: StoreUnavailable."""
+
+    async def amend_action(
+        self, project: str, action_id: str, amendment: ActionAmendment, *, rotate: bool = False
+    ) -> Action:
+        """`rotate`: with a new random secret. Errors: UnknownAction, StoreUnavailable."""
+
+    async def remove_action(self, project: str, action_id: str) -> None:
+        """Errors: UnknownAction, StoreUnavailable."""
 
 
 class Access(Protocol):

@@ -16,6 +16,10 @@ BridgeError
 ├── UnknownAccessKey       no access key of that name
 ├── DuplicateAccessKey     the project already has an access key of that name
 ├── UnknownSubscriber      the channel has no subscriber of that name, or it was away for too long
+├── UnknownRule            the project has no rule with that id
+├── UnknownAction          the project has no action with that id
+├── TooManyRules           the project has as many rules as one may have
+├── TooManyActions         the rule has as many actions as one may have
 ├── QueueFull              the device has as many PENDING messages as the configuration allows
 ├── UnknownNotification    no notification with that id, or about that message
 ├── AlreadyProcessed       the notification is processed, and cannot be confirmed any more
@@ -87,6 +91,22 @@ class DuplicateAccessKey(BridgeError):
 
 
 class UnknownSubscriber(BridgeError):
+    pass
+
+
+class UnknownRule(BridgeError):
+    pass
+
+
+class UnknownAction(BridgeError):
+    pass
+
+
+class TooManyRules(BridgeError):
+    pass
+
+
+class TooManyActions(BridgeError):
     pass
 
 

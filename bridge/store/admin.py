@@ -8,11 +8,15 @@ from bridge.model.clock import Clock
 from bridge.store.access_keys import AccessKeys
 from bridge.store.connection import open_connection
 from bridge.store.devices import Devices
+from bridge.store.rules import Rules
 from bridge.store.tokens import Tokens
 
 
-class Admin(Devices, Tokens, AccessKeys):
-    """Devices, tokens and access keys, written by the calling thread. A running daemon notices within a second."""
+class Admin(Devices, Tokens, AccessKeys, Rules):
+    """Devices, tokens, access keys and rules, written by the calling thread.
+
+    A running daemon notices within a second.
+    """
 
     @classmethod
     def open(cls, path: Path | str, clock: Clock) -> Self:

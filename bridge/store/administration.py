@@ -1,4 +1,5 @@
-"""What devices and credentials have in common: they change rarely, from any process, and every change is announced."""
+"""What devices, rules and credentials have in common: they change rarely, from any process, and every change is
+announced."""
 
 import sqlite3
 from typing import Literal
@@ -23,7 +24,12 @@ class Administration:
         self._clock = clock
 
     def _announce(
-        self, kind: Literal["device", "token", "key"], *, name: str, project: str | None, device: int | None = None
+        self,
+        kind: Literal["device", "token", "key", "rule"],
+        *,
+        name: str,
+        project: str | None,
+        device: int | None = None,
     ) -> None:
         """In the transaction of the change itself, so that one never goes without the other."""
         now = self._clock()

@@ -1,4 +1,4 @@
-"""The feed of changes to devices and credentials, as any process makes them."""
+"""The feed of changes to devices, rules and credentials, as any process makes them."""
 
 import sqlite3
 from dataclasses import dataclass
@@ -13,12 +13,12 @@ PAGE = 1000
 class Change:
     seq: int
     kind: str
-    """"device", "token" or "key"."""
+    """"device", "token", "key" or "rule"."""
     device: int | None
     """`Device.key`, for a device."""
     project: str | None
     name: str
-    """The device id, or the name of the token or access key."""
+    """The device id, the name of the token or access key, or the rule id."""
 
 
 class Changes:

@@ -4,6 +4,7 @@ import contextlib
 import logging
 import sqlite3
 from collections.abc import Callable
+from typing import TypeVar
 
 from bridge.model.access_key import AccessKey
 from bridge.model.clock import Clock
@@ -14,18 +15,22 @@ from bridge.store.access_keys import AccessKeys
 from bridge.store.cache import Cache
 from bridge.store.changes import Change, Changes
 from bridge.store.devices import Devices
+from bridge.store.rules import Rules
 from bridge.store.tokens import Tokens, digest
 
 logger = logging.getLogger(__name__)
 
+T = TypeVar("T")
 
-class Directory(Devices, Tokens, AccessKeys):
+
+class Directory(Devices, Tokens, AccessKeys, Rules):
     """What is known is remembered until its change shows up in the feed. What is not there is looked for every time."""
 
     def __init__(self, connection: sqlite3.Connection, clock: Clock, changes: Changes) -> None:
         super().__init__(connection, clock)
         self._changes = changes
         self._watchers: list[Callable[[int], None]] = []
+        self._rule_watchers: list[Callable[[str], None]] = []
         self._devices: Cache[tuple[str | None, str], Device] = Cache()
         self._called: Cache[str, tuple[Device, ...]] = Cache()
         self._principals: Cache[bytes, Principal] = Cache()
@@ -35,13 +40,20 @@ class Directory(Devices, Tokens, AccessKeys):
         """`callback(key)` for each device added, removed or changed; `device_by_key` says what it is now."""
         self._watchers.append(callback)
 
+    def on_rule_change(self, callback: Callable[[str], None]) -> None:
+        """`callback(rule_id)` for each rule added, removed or changed, or with a change of its actions; `route` says
+        what it is now."""
+        self._rule_watchers.append(callback)
+
     def look(self) -> None:
         """Takes notice of what has changed, whoever changed it. Raises StoreUnavailable."""
         while changes := self._changes.take():
             for change in changes:
                 self._forget(change)
             for key in dict.fromkeys(change.device for change in changes if change.device is not None):
-                self._tell(key)
+                _tell(self._watchers, key)
+            for rule_id in dict.fromkeys(change.name for change in changes if change.kind == "rule"):
+                _tell(self._rule_watchers, rule_id)
 
     def device(self, project: str, device_id: str) -> Device | None:
         found = self._devices.get((project, device_id))
@@ -79,13 +91,14 @@ class Directory(Devices, Tokens, AccessKeys):
             self._principals.clear()
         elif change.kind == "key":
             self._access_keys.clear()
-        else:
+        elif change.kind == "device":
             self._devices.pop((change.project, change.name), None)
             self._called.pop(change.name, None)
 
-    def _tell(self, key: int) -> None:
-        for watcher in self._watchers:
-            try:
-                watcher(key)
-            except Exception:
-                logger.exception("a watcher failed to take the change of a device")
+
+def _tell(watchers: list[Callable[[T], None]], changed: T) -> None:
+    for watcher in watchers:
+        try:
+            watcher(changed)
+        except Exception:
+            logger.exception("a watcher failed to take the change of %s", changed)

@@ -139,6 +139,38 @@ def device_records(database: Database) -> None:
 
 
 @MIGRATIONS()
+def rules(database: Database) -> None:
+    # AUTOINCREMENT: whoever pushes remembers how far by the key of an action.
+    database.executescript("""
+        CREATE TABLE rule (
+            key INTEGER PRIMARY KEY AUTOINCREMENT,
+            project TEXT NOT NULL,
+            rule_id TEXT NOT NULL UNIQUE,
+            resource TEXT NOT NULL,
+            event TEXT NOT NULL,
+            name TEXT,
+            description TEXT,
+            app_type TEXT NOT NULL,
+            app_id TEXT,
+            selected TEXT,
+            active INTEGER NOT NULL DEFAULT 0,
+            created_at INTEGER NOT NULL
+        );
+        CREATE INDEX rule_by_project ON rule (project);
+        CREATE TABLE rule_action (
+            key INTEGER PRIMARY KEY AUTOINCREMENT,
+            rule INTEGER NOT NULL REFERENCES rule (key),
+            action_id TEXT NOT NULL UNIQUE,
+            channel TEXT NOT NULL,
+            url TEXT NOT NULL,
+            secrets TEXT NOT NULL,
+            created_at INTEGER NOT NULL
+        );
+        CREATE INDEX rule_action_by_rule ON rule_action (rule);
+    """)
+
+
+@MIGRATIONS()
 def channels(database: Database) -> None:
     # AUTOINCREMENT: a channel that is gone and comes back is another one, and its events have greater positions.
     # event has no foreign key: each of its inserts would look the channel up, which was just updated for it.
@@ -215,6 +247,7 @@ NAMES = {
     changes.__name__,
     access_keys.__name__,
     device_records.__name__,
+    rules.__name__,
     channels.__name__,
     notifications.__name__,
 }

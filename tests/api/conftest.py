@@ -3,12 +3,13 @@ from collections.abc import AsyncIterator
 import pytest
 
 from bridge.api.app import create_app
-from bridge.api.base import Devices
+from bridge.api.base import Devices, Rules
 from bridge.api.server import HttpServer
 from bridge.api.settings import HttpSettings
 from tests.api.client import Client
 from tests.api.memory import NOW, MemoryAccess, MemoryMessages
 from tests.api.no_devices import NoDevices
+from tests.api.no_rules import NoRules
 from tests.store.clock import HandClock
 
 
@@ -49,12 +50,23 @@ def devices() -> Devices:
 
 
 @pytest.fixture
+def rules() -> Rules:
+    return NoRules()
+
+
+@pytest.fixture
 async def server(
-    messages: MemoryMessages, devices: Devices, ready: Readiness, settings: HttpSettings, clock: HandClock
+    messages: MemoryMessages,
+    devices: Devices,
+    rules: Rules,
+    ready: Readiness,
+    settings: HttpSettings,
+    clock: HandClock,
 ) -> AsyncIterator[HttpServer]:
     app = create_app(
         messages=messages,
         devices=devices,
+        rules=rules,
         access=MemoryAccess(),
         ready=ready,
         settings=settings,

@@ -1,14 +1,21 @@
 """The inbox as the daemon manages it, on a database of its own, and who may use it."""
 
 import asyncio
+import contextlib
+from collections.abc import AsyncIterator
 from typing import ClassVar
 
+from bridge.api.app import create_app
+from bridge.api.server import HttpServer
+from bridge.api.settings import HttpSettings
 from bridge.inbox import Inbox, InboxSettings
 from bridge.model.access_key import AccessKey
 from bridge.model.clock import Clock
 from bridge.model.principal import Principal
 from bridge.store import Store
-from tests.api.memory import PROJECT, MemoryAccess
+from tests.api.memory import PROJECT, MemoryAccess, MemoryMessages
+from tests.api.no_devices import NoDevices
+from tests.api.no_rules import NoRules
 from tests.api.signing import AK, READER_AK, READER_SK, SK
 
 BOTH = frozenset({"events:read", "events:write"})
@@ -41,3 +48,23 @@ class ManagedInbox:
     async def __aexit__(self, *_: object) -> None:
         await self.inbox.stop()
         await self.store.close()
+
+
+@contextlib.asynccontextmanager
+async def serving(managed: ManagedInbox, clock: Clock) -> AsyncIterator[HttpServer]:
+    settings = HttpSettings(bind="127.0.0.1:0", shutdown_wait=1.0)
+    app = create_app(
+        messages=MemoryMessages(),
+        devices=NoDevices(),
+        rules=NoRules(),
+        access=InboxAccess(),
+        inbox=managed.inbox,
+        ready=lambda: True,
+        settings=settings,
+        max_ttl=1440,
+        clock=clock,
+    )
+    server = HttpServer(app, settings)
+    await server.start()
+    yield server
+    await server.stop()

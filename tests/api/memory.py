@@ -9,7 +9,7 @@ from bridge.model.access_key import AccessKey
 from bridge.model.errors import BridgeError, DuplicateMessage, UnknownDevice, UnknownMessage
 from bridge.model.message import Draft, Message, Outcome, Status
 from bridge.model.principal import Principal
-from tests.api.signing import AK, READER_AK, READER_SK, SK, STRANGER_AK
+from tests.api.signing import AK, PUSHER_AK, READER_AK, READER_SK, SK, STRANGER_AK
 
 DEVICE = "lamp-1"
 PROJECT = "plant"
@@ -83,12 +83,15 @@ class MemoryAccess:
         "sender": Principal("sender", PROJECT, frozenset({"messages:send"})),
         "manager": Principal("manager", PROJECT, frozenset({"devices:read", "devices:write"})),
         "viewer": Principal("viewer", PROJECT, frozenset({"devices:read"})),
+        "pusher": Principal("pusher", PROJECT, frozenset({"events:read", "events:write"})),
+        "watcher": Principal("watcher", PROJECT, frozenset({"events:read"})),
         "stranger": Principal("stranger", "other", frozenset({"messages:send", "messages:read"})),
     }
 
     keys: ClassVar = {
         AK: AccessKey(AK, SK, "app", PROJECT, frozenset({"messages:send", "messages:read"})),
         READER_AK: AccessKey(READER_AK, READER_SK, "reader", PROJECT, frozenset({"messages:read"})),
+        PUSHER_AK: AccessKey(PUSHER_AK, SK, "pusher", PROJECT, frozenset({"events:read", "events:write"})),
         STRANGER_AK: AccessKey(STRANGER_AK, SK, "stranger", "other", frozenset({"messages:send"})),
     }
 

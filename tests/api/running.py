@@ -11,6 +11,7 @@ from bridge.api.settings import HttpSettings
 from tests.api.client import Answer, Client
 from tests.api.memory import NOW, MemoryAccess, MemoryMessages
 from tests.api.no_devices import NoDevices
+from tests.api.no_rules import NoRules
 from tests.store.clock import HandClock
 
 
@@ -23,6 +24,7 @@ class Running:
         app = create_app(
             messages=MemoryMessages(),
             devices=NoDevices(),
+            rules=NoRules(),
             access=MemoryAccess(),
             ready=lambda: True,
             settings=settings,

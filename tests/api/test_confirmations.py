@@ -12,14 +12,12 @@ from huaweicloudsdkcore.auth.credentials import BasicCredentials
 from huaweicloudsdkcore.exceptions.exceptions import ClientRequestException
 from huaweicloudsdkdataartsstudio import v1 as dataarts
 
-from bridge.api.app import create_app
 from bridge.api.server import HttpServer
-from bridge.api.settings import HttpSettings
+from bridge.model.clock import system_clock
 from bridge.model.notification import Importance, Notice, Notification
 from tests.api.client import Answer, Client
-from tests.api.managed_inbox import InboxAccess, ManagedInbox
-from tests.api.memory import PROJECT, MemoryMessages
-from tests.api.no_devices import NoDevices
+from tests.api.managed_inbox import ManagedInbox, serving
+from tests.api.memory import PROJECT
 from tests.api.signing import AK, READER_AK, READER_SK, SK
 from tests.store.clock import HandClock
 
@@ -34,21 +32,9 @@ async def managed(clock: HandClock) -> AsyncIterator[ManagedInbox]:
 
 
 @pytest.fixture
-async def server(managed: ManagedInbox, clock: HandClock, settings: HttpSettings) -> AsyncIterator[HttpServer]:
-    app = create_app(
-        messages=MemoryMessages(),
-        devices=NoDevices(),
-        access=InboxAccess(),
-        inbox=managed.inbox,
-        ready=lambda: True,
-        settings=settings,
-        max_ttl=1440,
-        clock=clock,
-    )
-    server = HttpServer(app, settings)
-    await server.start()
-    yield server
-    await server.stop()
+async def server(managed: ManagedInbox, clock: HandClock) -> AsyncIterator[HttpServer]:
+    async with serving(managed, clock) as server:
+        yield server
 
 
 async def enter(managed: ManagedInbox, about: str = "lamp", message_id: str | None = "m-1") -> Notification:
@@ -212,21 +198,7 @@ async def test_a_defect_shows_nothing_of_the_inside(
 @contextlib.asynccontextmanager
 async def open_sdk(ak: str = AK, sk: str = SK, token: str | None = None) -> AsyncIterator[tuple[Any, ManagedInbox]]:
     """With the real time: the SDK signs with it."""
-    from bridge.model.clock import system_clock
-
-    settings = HttpSettings(bind="127.0.0.1:0", shutdown_wait=1.0)
-    async with ManagedInbox(system_clock) as managed:
-        app = create_app(
-            messages=MemoryMessages(),
-            devices=NoDevices(),
-            access=InboxAccess(),
-            inbox=managed.inbox,
-            ready=lambda: True,
-            settings=settings,
-            max_ttl=1440,
-        )
-        server = HttpServer(app, settings)
-        await server.start()
+    async with ManagedInbox(system_clock) as managed, serving(managed, system_clock) as server:
         builder = dataarts.DataArtsStudioClient.new_builder().with_credentials(BasicCredentials(ak, sk, PROJECT))
         client = builder.with_endpoint(f"http://127.0.0.1:{server.address[1]}").build()
         if token is not None:
@@ -234,7 +206,6 @@ async def open_sdk(ak: str = AK, sk: str = SK, token: str | None = None) -> Asyn
         yield client, managed
         client.get_http_client().executor.shutdown()
         client.close()
-        await server.stop()
 
 
 def request(message_id: str, action: int, time: str | None = None) -> Any:

@@ -6,14 +6,11 @@ from typing import Any
 
 import pytest
 
-from bridge.api.app import create_app
 from bridge.api.server import HttpServer
-from bridge.api.settings import HttpSettings
 from bridge.model.notification import Kind, Occurrence
 from tests.api.client import Answer, Client
-from tests.api.managed_inbox import InboxAccess, ManagedInbox
-from tests.api.memory import PROJECT, MemoryMessages
-from tests.api.no_devices import NoDevices
+from tests.api.managed_inbox import ManagedInbox, serving
+from tests.api.memory import PROJECT
 from tests.store.clock import HandClock
 
 INBOX = "/api/v1/messages"
@@ -28,21 +25,9 @@ async def managed(clock: HandClock) -> AsyncIterator[ManagedInbox]:
 
 
 @pytest.fixture
-async def server(managed: ManagedInbox, clock: HandClock, settings: HttpSettings) -> AsyncIterator[HttpServer]:
-    app = create_app(
-        messages=MemoryMessages(),
-        devices=NoDevices(),
-        access=InboxAccess(),
-        inbox=managed.inbox,
-        ready=lambda: True,
-        settings=settings,
-        max_ttl=1440,
-        clock=clock,
-    )
-    server = HttpServer(app, settings)
-    await server.start()
-    yield server
-    await server.stop()
+async def server(managed: ManagedInbox, clock: HandClock) -> AsyncIterator[HttpServer]:
+    async with serving(managed, clock) as server:
+        yield server
 
 
 async def post(

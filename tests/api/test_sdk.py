@@ -13,6 +13,7 @@ from huaweicloudsdkdataartsstudio.v1 import DataArtsStudioClient
 from huaweicloudsdkiotda import v5 as iotda
 
 from bridge.api.app import create_app
+from bridge.api.base import Rules
 from bridge.api.server import HttpServer
 from bridge.api.settings import HttpSettings
 from tests.api.memory import DEVICE, PROJECT, MemoryAccess, MemoryMessages
@@ -21,11 +22,12 @@ from tests.api.signing import AK, READER_AK, READER_SK, REGION, SK
 
 
 @pytest.fixture
-async def endpoint(messages: MemoryMessages, settings: HttpSettings) -> AsyncIterator[str]:
+async def endpoint(messages: MemoryMessages, rules: Rules, settings: HttpSettings) -> AsyncIterator[str]:
     """A server with the real time: the SDK signs with it."""
     app = create_app(
         messages=messages,
         devices=NoDevices(),
+        rules=rules,
         access=MemoryAccess(),
         ready=lambda: True,
         settings=settings,

@@ -12,6 +12,7 @@ from bridge.api.settings import HttpSettings
 from tests.api.client import MESSAGES, Client
 from tests.api.memory import MemoryAccess, MemoryMessages
 from tests.api.no_devices import NoDevices
+from tests.api.no_rules import NoRules
 
 
 def server_on(bind: str, messages: MemoryMessages | None = None, *, shutdown_wait: float = 5.0) -> HttpServer:
@@ -20,6 +21,7 @@ def server_on(bind: str, messages: MemoryMessages | None = None, *, shutdown_wai
     app = create_app(
         messages=messages,
         devices=NoDevices(),
+        rules=NoRules(),
         access=MemoryAccess(),
         ready=lambda: True,
         settings=settings,

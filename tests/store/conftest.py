@@ -6,7 +6,7 @@ import pytest
 from bridge.store import Store
 from tests.store.clock import HandClock
 
-pytest.register_assert_rewrite("tests.store.contract")
+pytest.register_assert_rewrite("tests.store.contract", "tests.store.rule_contract")
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 
 import msgspec
 
+from bridge.api.iotda.paging import record_id
 from bridge.api.iotda.render import compact
 from bridge.model.device import AuthType, Slot
 from bridge.model.record import Found, Record
@@ -108,11 +109,6 @@ def render_secret(device_id: str, secret: str, slot: Slot) -> bytes:
 def render_fingerprint(device_id: str, fingerprint: str, slot: Slot) -> bytes:
     """The answer to ResetFingerprint."""
     return _encode(NewFingerprint(device_id, fingerprint, slot))
-
-
-def record_id(key: int) -> str:
-    """24 hexadecimal digits, larger for a newer device; for nobody to look into."""
-    return f"{key:024x}"
 
 
 def _summary(record: Record) -> DeviceSummary:

@@ -1,7 +1,7 @@
 """The error table of the dialect: what went wrong → status, code and text.
 
-The vendor's codes where it has one. Ours: 000404, 000405, 000408, 000429, 000431, 000503, 014018, 014113 to 014116,
-014130, 014131.
+The vendor's codes where it has one. Ours: 000404, 000405, 000408, 000429, 000431, 000503, 010102, 010103, 014018,
+014113 to 014116, 014130, 014131.
 """
 
 import asyncio
@@ -57,6 +57,10 @@ _TABLE: Mapping[type[BaseException], tuple[int, str, str]] = {  # {} stands for 
     errors.IsSubDevice: (403, "IOTDA.014038", "A device behind a gateway cannot be frozen; freeze the gateway."),
     errors.AlreadyFrozen: (403, "IOTDA.014039", "The device is already frozen."),
     errors.NotFrozen: (403, "IOTDA.014040", "The device is not frozen."),
+    errors.UnknownRule: (404, "IOTDA.010002", "The rule does not exist."),
+    errors.TooManyRules: (403, "IOTDA.010003", "The number of rules has reached the upper limit: {}."),
+    errors.UnknownAction: (404, "IOTDA.010102", "The rule action does not exist."),
+    errors.TooManyActions: (403, "IOTDA.010103", "The number of rule actions has reached the upper limit: {}."),
     errors.QueueFull: (
         403,
         "IOTDA.014018",

@@ -38,6 +38,15 @@ def parameters(query: bytes) -> dict[str, str]:
         raise bad_parameter("query", "percent-encoded UTF-8") from None
 
 
+def parse_flag(field: str, text: str | None) -> bool | None:
+    """None: not given."""
+    if text is None:
+        return None
+    if text.lower() not in {"true", "false"}:
+        raise bad_parameter(field, "true or false")
+    return text.lower() == "true"
+
+
 def _limit(text: str | None) -> int:
     if text is None:
         return DEFAULT_LIMIT
@@ -69,7 +78,7 @@ def check_device(project: str, device_id: str) -> None:
     """Errors: UnknownDevice for names no device can have, Refusal for percent-encoding that is none."""
     if DEVICE_ID.fullmatch(device_id) and PROJECT.fullmatch(project):
         return
-    _check_encoding("device_id", project + device_id)
+    check_encoding("device_id", project + device_id)
     raise UnknownDevice
 
 
@@ -82,11 +91,11 @@ def check_project(project: str) -> None:
 def check_message_id(message_id: str) -> None:
     """Errors: UnknownMessage for an id no message can have, Refusal for percent-encoding that is none."""
     if not MESSAGE_ID.fullmatch(message_id):
-        _check_encoding("message_id", message_id)
+        check_encoding("message_id", message_id)
         raise UnknownMessage
 
 
-def _check_encoding(field: str, text: str) -> None:
+def check_encoding(field: str, text: str) -> None:
     """The server decodes a path leniently: what is not UTF-8 becomes U+FFFD, what is not percent-encoding stays."""
     if "\ufffd" in text or "%" in text:
         raise bad_parameter(field, "percent-encoded UTF-8")

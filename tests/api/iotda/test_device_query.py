@@ -6,8 +6,8 @@ from urllib.parse import urlencode
 import pytest
 
 from bridge.api.iotda.device_query import parse_action, parse_search
-from bridge.api.iotda.device_render import record_id
 from bridge.api.iotda.errors import Refusal
+from bridge.api.iotda.paging import record_id
 from bridge.model.record import Search
 
 

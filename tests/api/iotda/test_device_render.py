@@ -6,12 +6,12 @@ from typing import Any
 import pytest
 
 from bridge.api.iotda.device_render import (
-    record_id,
     render_device,
     render_devices,
     render_fingerprint,
     render_secret,
 )
+from bridge.api.iotda.paging import record_id
 from bridge.model.device import AuthType, Device, Slot
 from bridge.model.record import Activity, Found, Profile, Record
 

@@ -1,0 +1,110 @@
+"""Rules and actions: CreateRoutingRule, ListRoutingRules, ShowRoutingRule, UpdateRoutingRule, DeleteRoutingRule,
+CreateRuleAction, ListRuleActions, ShowRuleAction, UpdateRuleAction, DeleteRuleAction."""
+
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+from bridge.api.access import AccessCheck
+from bridge.api.answer import Json
+from bridge.api.base import Rules
+from bridge.api.body import read_json
+from bridge.api.iotda.errors import answer_error
+from bridge.api.iotda.query import check_project
+from bridge.api.iotda.rule_parse import parse_action, parse_action_amendment, parse_rule, parse_rule_amendment
+from bridge.api.iotda.rule_query import check_action_id, check_rule_id, parse_action_search, parse_rule_search
+from bridge.api.iotda.rule_render import render_action, render_actions, render_rule, render_rules
+from bridge.api.resource import Call, Handler, Resource
+
+RULES = "/v5/iot/{project_id}/routing-rule/rules"
+ACTIONS = "/v5/iot/{project_id}/routing-rule/actions"
+
+WRITE = "events:write"
+READ = "events:read"
+
+
+class RoutingRules:
+    """Every handler checks credentials, then names in the path, then what else it was given, then asks the core."""
+
+    def __init__(self, rules: Rules, check: AccessCheck, *, max_body: int) -> None:
+        self._rules = rules
+        self._check = check
+        self._max_body = max_body
+
+    def routes(self) -> list[BaseRoute]:
+        paths: dict[str, dict[str, Handler]] = {
+            RULES: {"POST": self.add, "GET": self.index},
+            RULES + "/{rule_id}": {"GET": self.show, "PUT": self.update, "DELETE": self.delete},
+            ACTIONS: {"POST": self.add_action, "GET": self.index_actions},
+            ACTIONS + "/{action_id}": {
+                "GET": self.show_action,
+                "PUT": self.update_action,
+                "DELETE": self.delete_action,
+            },
+        }
+        return [Route(path, Resource(answer_error, handlers, self._check)) for path, handlers in paths.items()]
+
+    async def add(self, call: Call) -> Response:
+        project = self._project(call, WRITE)
+        return Json(render_rule(await self._rules.add(project, parse_rule(await self._body(call)))), 201)
+
+    async def index(self, call: Call) -> Response:
+        project = self._project(call, READ)
+        return Json(render_rules(self._rules.find(project, parse_rule_search(call.scope["query_string"]))))
+
+    async def show(self, call: Call) -> Response:
+        return Json(render_rule(self._rules.show(*self._rule(call, READ))))
+
+    async def update(self, call: Call) -> Response:
+        project, rule_id = self._rule(call, WRITE)
+        amendment = parse_rule_amendment(await self._body(call))
+        return Json(render_rule(await self._rules.amend(project, rule_id, amendment)))
+
+    async def delete(self, call: Call) -> Response:
+        await self._rules.remove(*self._rule(call, WRITE))
+        return Response(status_code=204)
+
+    async def add_action(self, call: Call) -> Response:
+        project = self._project(call, WRITE)
+        new = parse_action(await self._body(call))
+        action = await self._rules.add_action(project, new.rule_id, new.url, new.secret)
+        return Json(render_action(action, with_secret=new.secret is None), 201)
+
+    async def index_actions(self, call: Call) -> Response:
+        project = self._project(call, READ)
+        search = parse_action_search(call.scope["query_string"])
+        return Json(render_actions(self._rules.find_actions(project, search)))
+
+    async def show_action(self, call: Call) -> Response:
+        return Json(render_action(self._rules.show_action(*self._action(call, READ))))
+
+    async def update_action(self, call: Call) -> Response:
+        project, action_id = self._action(call, WRITE)
+        changed = parse_action_amendment(await self._body(call))
+        action = await self._rules.amend_action(project, action_id, changed.amendment, rotate=changed.rotate)
+        return Json(render_action(action, with_secret=changed.rotate))
+
+    async def delete_action(self, call: Call) -> Response:
+        await self._rules.remove_action(*self._action(call, WRITE))
+        return Response(status_code=204)
+
+    async def _body(self, call: Call) -> bytes:
+        return await read_json(call, self._max_body)
+
+    def _project(self, call: Call, scope: str) -> str:
+        """The project of the path, after the access check."""
+        project: str = call.path_params["project_id"]
+        self._check.enter(call, project, scope)
+        check_project(project)
+        return project
+
+    def _rule(self, call: Call, scope: str) -> tuple[str, str]:
+        """(project, rule id) of the path, after the access check."""
+        project, rule_id = self._project(call, scope), call.path_params["rule_id"]
+        check_rule_id(rule_id)
+        return project, rule_id
+
+    def _action(self, call: Call, scope: str) -> tuple[str, str]:
+        """(project, action id) of the path, after the access check."""
+        project, action_id = self._project(call, scope), call.path_params["action_id"]
+        check_action_id(action_id)
+        return project, action_id
