@@ -24,6 +24,7 @@ from bridge.batch.settings import BatchSettings
 from bridge.broker.settings import MqttSettings
 from bridge.delivery.settings import DeliverySettings
 from bridge.events.settings import LONGEST
+from bridge.inbox.settings import InboxSettings
 from bridge.logs import LogSettings
 from bridge.store.settings import StoreSettings
 
@@ -33,6 +34,7 @@ SECTIONS: dict[str, type[Any]] = {
     "delivery": DeliverySettings,
     "channels": ChannelSettings,
     "batch": BatchSettings,
+    "inbox": InboxSettings,
     "store": StoreSettings,
     "log": LogSettings,
 }
@@ -64,6 +66,7 @@ class Settings:
     delivery: DeliverySettings = dataclasses.field(default_factory=DeliverySettings)
     channels: ChannelSettings = dataclasses.field(default_factory=ChannelSettings)
     batch: BatchSettings = dataclasses.field(default_factory=BatchSettings)
+    inbox: InboxSettings = dataclasses.field(default_factory=InboxSettings)
     store: StoreSettings = dataclasses.field(default_factory=StoreSettings)
     log: LogSettings = dataclasses.field(default_factory=LogSettings)
 

@@ -7,7 +7,7 @@ import logging
 import os
 import signal
 import sys
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import uvloop
 
@@ -21,7 +21,9 @@ from bridge.config import Settings
 from bridge.data_dir import ADMIN_TOKEN, DataDir
 from bridge.delivery import Delivery, Replies
 from bridge.events import Events
+from bridge.inbox import Ears, Inbox
 from bridge.model.clock import Clock, system_clock
+from bridge.model.event import SERVICE_MESSAGE
 from bridge.registry import Presence, Registry
 from bridge.rules import Rules
 from bridge.store import Store
@@ -67,6 +69,7 @@ async def serve(settings: Settings, clock: Clock) -> None:
             messages=core.delivery,
             replies=core.replies,
             devices=core.registry,
+            inbox=core.inbox,
             rules=core.rules,
             access=store,
             ready=lambda: ready,
@@ -110,6 +113,7 @@ class _Core(NamedTuple):
     replies: Replies
     batches: Batches
     events: Events
+    inbox: Inbox
     registry: Registry
     rules: Rules
 
@@ -117,14 +121,15 @@ class _Core(NamedTuple):
 def _core(store: Store, settings: Settings, clock: Clock, closing: contextlib.AsyncExitStack) -> _Core:
     """Its parts, each hearing of what it needs to, and started but for the broker's listeners."""
     events = Events(store, store, settings.channels, clock)
-    events.start()
-    closing.callback(events.stop)
+    _start(events, closing)
 
     broker = MqttBroker(settings.mqtt, store, clock)
     store.on_device_change(broker.hub.device_changed)
     delivery = Delivery(store, broker.hub, settings.delivery, clock, events.message_status)
     broker.listen(delivery)
     store.on_device_change(delivery.device_changed)
+    inbox = Inbox(store, settings.inbox, clock, events.register.wanting(SERVICE_MESSAGE))
+    _start_inbox(inbox, Ears(store, inbox.rules, inbox.heard), broker, closing)
     replies = Replies(store, delivery, settings.delivery)
     broker.hub.hear(replies)
     store.on_device_change(replies.device_changed)
@@ -135,13 +140,11 @@ def _core(store: Store, settings: Settings, clock: Clock, closing: contextlib.As
     broker.hub.watch(presence)
     broker.hub.watch(events.connections)
     broker.hub.keep_with(events.uplinks)
-    presence.start()
-    closing.callback(presence.stop)
+    _start(presence, closing)
 
     rules = Rules(store)
-    rules.start()
-    closing.callback(rules.stop)
-    return _Core(broker, delivery, replies, batches, events, Registry(store, broker.hub, presence), rules)
+    _start(rules, closing)
+    return _Core(broker, delivery, replies, batches, events, inbox, Registry(store, broker.hub, presence), rules)
 
 
 def _stop_signal() -> asyncio.Event:
@@ -162,8 +165,27 @@ def _where(http: str, mqtt: str, mqtts: str | None) -> dict[str, str]:
     return {"version": __version__, "http": http, "mqtt": mqtt, **({"mqtts": mqtts} if mqtts else {})}
 
 
+class _Part(Protocol):
+    def start(self) -> None: ...
+
+    def stop(self) -> None: ...
+
+
+def _start(part: _Part, closing: contextlib.AsyncExitStack) -> None:
+    part.start()
+    closing.callback(part.stop)
+
+
 def _joined(host: str, port: int) -> str:
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def _start_inbox(inbox: Inbox, ears: Ears, broker: MqttBroker, closing: contextlib.AsyncExitStack) -> None:
+    """Before the first message can end, and the first device connect."""
+    inbox.start()
+    closing.push_async_callback(inbox.stop)
+    broker.hub.watch(ears)
+    broker.hub.hear(ears)
 
 
 def _welcome(settings: Settings, http: str, mqtt: str) -> str:

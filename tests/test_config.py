@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from bridge import config
-from bridge.config import ConfigError, Settings
+from bridge.config import SECTIONS, ConfigError, Settings
 
 EXAMPLES = Path(__file__).parent.parent / "broker_config"
 DATA_DIR = Path("data")
@@ -101,7 +101,7 @@ def test_variables_that_are_not_settings_of_the_daemon_are_left_alone() -> None:
         ("[mqt]", "[mqt] (in bridge.toml) is not a section: did you mean mqtt?"),
         (
             "[zzz]",
-            "[zzz] (in bridge.toml) is not a section: use one of http, mqtt, delivery, channels, batch, store, log.",
+            f"[zzz] (in bridge.toml) is not a section: use one of {', '.join(SECTIONS)}.",
         ),
         ("http = 3", "http = 3 (in bridge.toml) is not a section: write [http] above it."),
         (

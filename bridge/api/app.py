@@ -6,7 +6,8 @@ from typing import Any
 from starlette.routing import BaseRoute, Router
 
 from bridge.api.access import AccessCheck
-from bridge.api.base import Access, BatchTasks, Broadcasts, Devices, Messages, Replies, Rules
+from bridge.api.base import Access, BatchTasks, Broadcasts, Devices, Inbox, Messages, Replies, Rules
+from bridge.api.dataarts.confirmations import Confirmations
 from bridge.api.direct import Direct
 from bridge.api.dsps.dialect import Dsps
 from bridge.api.health import Health
@@ -20,6 +21,7 @@ from bridge.api.iotda.rules import RoutingRules
 from bridge.api.openapi import OpenApi
 from bridge.api.operation import RouteGroup
 from bridge.api.resource import NoResource
+from bridge.api.rightech.messages import InboxMessages
 from bridge.api.settings import HttpSettings
 from bridge.model.clock import Clock, system_clock
 from bridge.model.failed_logins import FailedLogins
@@ -49,6 +51,7 @@ def create_app(
     batches: BatchTasks | None = None,
     broadcasts: Broadcasts | None = None,
     dsps: Dsps | None = None,
+    inbox: Inbox | None = None,
 ) -> Api:
     """`ready` is asked by /readyz; `max_ttl` is the largest ttl of a message, in minutes. What is None
     has no routes.
@@ -71,11 +74,14 @@ def create_app(
     if broadcasts is not None:
         groups.append(BroadcastMessages(broadcasts, check, clock, max_body=settings.max_body))
     groups.append(OpenApi(groups, max_body=settings.max_body))
-    polling = dsps.routes(check, ready, clock, max_body=settings.max_body) if dsps else []
+    more = dsps.routes(check, ready, clock, max_body=settings.max_body) if dsps else []
+    if inbox is not None:
+        more += InboxMessages(inbox, check, settings.max_body).routes()
+        more += Confirmations(inbox, check, clock, settings.max_body).routes()
     return Api(
         device_messages.direct(),
         groups,
-        polling,
+        more,
         redirect_slashes=False,  # a path with one slash more is another path, and a POST must not be redirected
         default=NoResource(answer_error),
     )

@@ -18,6 +18,7 @@ from bridge.model.errors import BridgeError
 from bridge.model.event import ChannelInfo, Polled
 from bridge.model.inquiry import Inquiry, Page
 from bridge.model.message import Draft, Message, Status
+from bridge.model.notification import Bounds, Notice, Notification, Selection
 from bridge.model.once import Once
 from bridge.model.principal import Principal
 from bridge.model.record import Amendment, Enrolment, Found, Record, Search
@@ -229,6 +230,35 @@ class Revocations(Protocol):
 
     def is_revoked(self, jti: str) -> bool:
         """Errors: StoreUnavailable."""
+
+
+class Inbox(Protocol):
+    """The notifications of each project. All of it may raise StoreUnavailable."""
+
+    def inbox(self, project: str, selection: Selection) -> list[Notification]:
+        """Newest first, since it was cleared. Errors: TooBroad."""
+
+    def history(self, project: str, selection: Selection) -> list[Notification]:
+        """Newest first, also what was cleared. Errors: TooBroad."""
+
+    def bounds(self, project: str, selection: Selection) -> Bounds:
+        """Of the history. Errors: TooBroad."""
+
+    def show(self, project: str, notification_id: str) -> Notification:
+        """Errors: UnknownNotification."""
+
+    async def post(self, notice: Notice) -> Notification:
+        """Returns once it is durable."""
+
+    async def mark_read(self, project: str, notification_id: str, read: bool) -> Notification:
+        """Errors: UnknownNotification."""
+
+    async def clear(self, project: str) -> None:
+        """Empty the inbox; the history stays."""
+
+    async def confirm(self, project: str, confirmed: str, by: str, process_at: int | None) -> None:
+        """Process a notification, or the open ones about a device message: at once, or then (milliseconds since the
+        epoch). Errors: PastTime, UnknownNotification, AlreadyProcessed."""
 
 
 class Rules(Protocol):

@@ -8,6 +8,7 @@ Fault
 ├── TooManyFailures    wrong credentials, and too many like it are waiting for their answer
 ├── Forbidden          valid, but not for this project or operation
 ├── NotJson            media type or text
+├── BadField           one field of the body or the query
 ├── BodyTooLarge
 └── ClientGone         the connection ended inside the body; nobody reads the answer
 """
@@ -52,6 +53,15 @@ class Forbidden(Fault):
 
 class NotJson(Fault):
     """The text says what is wrong, without repeating the input."""
+
+
+class BadField(Fault):
+    """Its name, and what it has to be."""
+
+    def __init__(self, field: str, allowed: str) -> None:
+        super().__init__(f"{field}: {allowed}")
+        self.field = field
+        self.allowed = allowed
 
 
 class BodyTooLarge(Fault):

@@ -28,6 +28,10 @@ BridgeError
 ├── UnknownSubscriber      the channel has no subscriber of that name, or it was away for too long
 ├── QueueFull              the device has as many PENDING messages as the configuration allows
 ├── TooManyWaiting         as many calls wait for the reply of a device as the configuration allows
+├── UnknownNotification    no notification with that id, or about that message
+├── AlreadyProcessed       the notification is processed, and cannot be confirmed any more
+├── PastTime               it cannot be done then: that moment is over
+├── TooBroad               to answer, more would have to be looked through than is allowed
 ├── BadSettings            the configuration asks for something that cannot work
 └── StoreUnavailable       the disk or the database refuses; nothing was accepted
 """
@@ -151,3 +155,23 @@ class StoreUnavailable(BridgeError):
 
 class BadSettings(BridgeError):
     pass
+
+
+class UnknownNotification(BridgeError):
+    pass
+
+
+class AlreadyProcessed(BridgeError):
+    pass
+
+
+class PastTime(BridgeError):
+    pass
+
+
+class TooBroad(BridgeError):
+    """`reached`: what is younger than that has been looked through, milliseconds since the epoch."""
+
+    def __init__(self, reached: int) -> None:
+        super().__init__(f"looked through everything after {reached}")
+        self.reached = reached

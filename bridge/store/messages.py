@@ -3,19 +3,22 @@
 import contextlib
 import itertools
 import sqlite3
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from functools import partial
 from types import MappingProxyType
 
 from bridge.model.batch import Claim
+from bridge.model.clock import Clock
 from bridge.model.device import Device
 from bridge.model.errors import BridgeError
 from bridge.model.event import CANCELLED
 from bridge.model.message import Message, Outcome, Status
+from bridge.model.notification import Notice, Occurrence
 from bridge.model.once import REMEMBERED, Once, Remembered
 from bridge.store import statements
 from bridge.store.blocks import blocks
 from bridge.store.connection import refusing
+from bridge.store.endings import Endings
 from bridge.store.journal import Change, Journal
 from bridge.store.rows import Row, added_row, outcome_row, read_device, read_message, read_some
 from bridge.store.writer import Add, Finish, Other, Telling, Writer
@@ -36,6 +39,7 @@ class Messages:
         # What was the greatest seq and is deleted may be given again after a restart: all that refers to a seq without
         # its row is messages in flight, which are in memory and end with the daemon.
         self._seq = self._read(statements.LAST_SEQ, ())[0][0] or 0
+        self._endings = Endings()
 
     def add(
         self,
@@ -59,7 +63,17 @@ class Messages:
     def finish(
         self, seq: int, outcome: Outcome, done: Callable[[bool | BridgeError], None], channel: int | None = None
     ) -> None:
+        if outcome.status in self._endings.announced:
+            self._writer.put(Telling(partial(self._endings.finish, seq, outcome, channel), done))
+            return
         self._writer.put(Finish((seq, *outcome_row(outcome)), done, channel))
+
+    def announce_endings(
+        self, statuses: Iterable[Status], notice_of: Callable[[Occurrence], Notice | None], clock: Clock
+    ) -> None:
+        """From now on the end of a message in one of these states enters the inbox, in the transaction that writes it:
+        neither is there without the other. `notice_of` is called in the writer's thread."""
+        self._endings = Endings(frozenset(statuses), notice_of, clock)
 
     def remove(
         self, seq: int, done: Callable[[Status | BridgeError | None], None], channel: int | None = None, at: int = 0
@@ -90,7 +104,10 @@ class Messages:
             journal.changed(told)
             return run(connection)
 
-        self._writer.put(Telling(tell, done) if channels else Other(run, done))
+        if outcome.status in self._endings.announced:
+            self._writer.put(Telling(partial(self._endings.fail_uncached, outcome, channels), done))
+        else:
+            self._writer.put(Telling(tell, done) if channels else Other(run, done))
 
     def release(self, now: int, limit: int, done: Callable[[Sequence[tuple[int, int]] | BridgeError], None]) -> None:
         def run(connection: sqlite3.Connection) -> list[tuple[int, int]]:

@@ -308,6 +308,44 @@ def revoked_jwts(database: Database) -> None:
     """)
 
 
+@MIGRATIONS()
+def notifications(database: Database) -> None:
+    # bridge/store/series.py says what the numbers are for. key is the inbox and, in its lower 40 bits, the number in
+    # it: a project is a range of keys, so neither that nor the time needs an index. text stands last, see messages.
+    database.executescript("""
+        CREATE TABLE inbox (
+            key INTEGER PRIMARY KEY,
+            project TEXT NOT NULL UNIQUE,
+            first INTEGER NOT NULL DEFAULT 1,
+            last INTEGER NOT NULL DEFAULT 0,
+            cleared INTEGER NOT NULL DEFAULT 0,
+            latest_at INTEGER NOT NULL DEFAULT 0
+        );
+        CREATE TABLE notification (
+            key INTEGER PRIMARY KEY,
+            inbox INTEGER NOT NULL,
+            at INTEGER NOT NULL,
+            importance INTEGER NOT NULL,
+            importance_number INTEGER NOT NULL,
+            about_number INTEGER NOT NULL,
+            read INTEGER NOT NULL DEFAULT 0,
+            confirmed_at INTEGER,
+            confirmed_by TEXT,
+            process_at INTEGER,
+            processed_at INTEGER,
+            about TEXT NOT NULL,
+            message_id TEXT,
+            text TEXT NOT NULL
+        );
+        CREATE UNIQUE INDEX notification_about ON notification (inbox, about, about_number);
+        CREATE UNIQUE INDEX notification_importance ON notification (inbox, importance, importance_number);
+        CREATE INDEX notification_read ON notification (inbox, read);
+        CREATE INDEX notification_message ON notification (inbox, message_id) WHERE message_id IS NOT NULL;
+        CREATE INDEX notification_due ON notification (process_at)
+            WHERE process_at IS NOT NULL AND processed_at IS NULL;
+    """)
+
+
 NAMES = {
     devices.__name__,
     messages.__name__,
@@ -321,5 +359,6 @@ NAMES = {
     idempotency_keys.__name__,
     batch_tasks.__name__,
     revoked_jwts.__name__,
+    notifications.__name__,
 }
 """Every migration this version knows."""

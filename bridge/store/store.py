@@ -19,6 +19,7 @@ from bridge.store.directory import Directory
 from bridge.store.events import Events
 from bridge.store.management import Management
 from bridge.store.messages import Messages
+from bridge.store.notifications import Notifications
 from bridge.store.retention import Retention
 from bridge.store.search import Searches
 from bridge.store.settings import StoreSettings
@@ -34,8 +35,9 @@ LOOK_EVERY = 0.25
 PRUNE_EVERY = 60.0
 
 
-class Store(Messages, Sightings, Events, Batches, Directory):
-    """Messages, events, devices and credentials in one SQLite file. All methods belong to the event loop's thread.
+class Store(Messages, Notifications, Sightings, Events, Batches, Directory):
+    """Messages, notifications, events, devices and credentials in one SQLite file. All methods belong to the event
+    loop's thread.
 
     A change of a device or a credential is noticed at once if it was made here, within a second if another process
     made it.

@@ -1,0 +1,1 @@
+"""The DataArts dialect: notifications are confirmed, for now or for a time."""

@@ -1,0 +1,48 @@
+"""What the core speaks → JSON of the dialect. Pure.
+
+The vendor's record describes an application for an API; what of it has a meaning here is filled, the rest is left out.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from bridge.model.notification import Notification
+
+OPEN = "STATUS_TYPE_PENDING_CHECK"
+"""Not confirmed yet."""
+SCHEDULED = "STATUS_TYPE_PENDING_EXECUTE"
+PROCESSED = "STATUS_TYPE_PASSED"
+_encode = msgspec.json.Encoder().encode
+
+
+def render_records(total: int, notifications: Sequence[Notification]) -> bytes:
+    return _encode({"total": total, "records": [record(notification) for notification in notifications]})
+
+
+def render_record(notification: Notification) -> bytes:
+    return _encode(record(notification))
+
+
+def record(notification: Notification) -> dict[str, Any]:
+    notice = notification.notice
+    shown = {
+        "id": notification.id,
+        "api_apply_status": status(notification),
+        "api_id": notice.message_id,
+        "api_name": notice.about,
+        "api_using_time": notification.process_at,
+        "apply_time": notification.at,
+        "approval_time": notification.processed_at,
+        "approver_name": notification.confirmed_by,
+        "comment": notice.text,
+        "user_name": notice.about,
+    }
+    return {name: value for name, value in shown.items() if value is not None}
+
+
+def status(notification: Notification) -> str:
+    if notification.processed_at is not None:
+        return PROCESSED
+    return OPEN if notification.process_at is None else SCHEDULED

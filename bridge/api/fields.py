@@ -1,0 +1,60 @@
+"""Bodies and query strings as every dialect may read them. Pure; NotJson and BadField are all that leaves."""
+
+import re
+from typing import TypeVar
+from urllib.parse import parse_qsl
+
+import msgspec
+
+from bridge.api.faults import BadField, NotJson
+
+MOST_PARAMETERS = 100
+T = TypeVar("T")
+_WHERE = re.compile(r" - at `\$\.?(.*)`", re.DOTALL)
+_NUMBER = re.compile(r"[0-9]{1,15}")
+
+
+def decode(body: bytes, decoder: msgspec.json.Decoder[T]) -> T:
+    """The structure. NotJson: no JSON object in UTF-8; BadField: a field of another type."""
+    try:
+        body.decode()  # msgspec does not look inside what it skips
+        return decoder.decode(body)
+    except UnicodeDecodeError as error:
+        raise NotJson(f"not UTF-8 at byte {error.start}") from None
+    except msgspec.ValidationError as error:
+        raise _wrong_type(str(error)) from None
+    except msgspec.DecodeError as error:
+        raise NotJson(f"malformed JSON: {str(error).removeprefix('JSON is malformed: ')}") from None
+    except RecursionError:  # where exactly depends on the Python
+        raise NotJson("nested too deep") from None
+
+
+def query_parameters(query: bytes) -> dict[str, str]:
+    """Of a repeated one the last counts."""
+    try:
+        pairs = parse_qsl(
+            query.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=MOST_PARAMETERS
+        )
+    except UnicodeDecodeError:
+        raise BadField("query", "percent-encoded UTF-8") from None
+    except ValueError:
+        raise BadField("query", f"at most {MOST_PARAMETERS} parameters") from None
+    return dict(pairs)
+
+
+def whole_number(field: str, text: str | None) -> int | None:
+    """None when it is not given."""
+    if text is None:
+        return None
+    if not _NUMBER.fullmatch(text):
+        raise BadField(field, "a whole number of at most 15 digits, not negative")
+    return int(text)
+
+
+def _wrong_type(text: str) -> NotJson | BadField:
+    """msgspec says "Expected `int | null`, got `str` - at `$.body.text`"."""
+    what, _, _ = text.partition(" - at ")
+    what = what.replace("`", "").replace(" | ", " or ")
+    what = what[:1].lower() + what[1:]
+    where = _WHERE.search(text)
+    return NotJson(what) if where is None else BadField(where[1], what)

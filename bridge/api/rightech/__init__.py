@@ -1,0 +1,1 @@
+"""The Rightech dialect: an inbox of messages with a history behind it."""

@@ -1,0 +1,58 @@
+"""What the core speaks → JSON of the dialect. Pure."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from bridge.model.notification import Bounds, Notification
+
+Paths = tuple[tuple[str, ...], ...]
+"""Of `only`: (("a",), ("b", "c")) for `a,b.c`; empty: everything."""
+_encode = msgspec.json.Encoder().encode
+
+SUCCESS = b'{"success":true}'
+
+
+def render_entity(notification: Notification) -> bytes:
+    return _encode(entity(notification))
+
+
+def render_list(notifications: Sequence[Notification], only: Paths) -> bytes:
+    return _encode([keep(entity(notification), only) for notification in notifications])
+
+
+def render_bounds(bounds: Bounds, only: Paths) -> bytes:
+    return _encode(keep({"count": bounds.count, "min": bounds.oldest, "max": bounds.newest, "success": True}, only))
+
+
+def entity(notification: Notification) -> dict[str, Any]:
+    notice = notification.notice
+    shown: dict[str, Any] = {
+        "_id": notification.id,
+        "type": "object",
+        "time": notification.at,
+        "id": notice.about,
+        "body": {"text": notice.text, "type": "text"},
+        "importance": notice.importance.value,
+        "read": notification.read,
+    }
+    if notification.process_at is not None:
+        shown["process_time"] = notification.process_at
+    if notification.processed_at is not None:
+        shown["processed_time"] = notification.processed_at
+    return shown
+
+
+def keep(value: dict[str, Any], paths: Paths) -> dict[str, Any]:
+    """What the paths name, nested as it was; what is not there is left out."""
+    if not paths:
+        return value
+    kept: dict[str, Any] = {}
+    for name, below in value.items():
+        deeper = tuple(path[1:] for path in paths if path[0] == name)
+        if () in deeper:
+            kept[name] = below
+        elif deeper and isinstance(below, dict) and (part := keep(below, deeper)):
+            kept[name] = part
+    return kept
