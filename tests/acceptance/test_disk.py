@@ -37,7 +37,7 @@ def _writing(daemon: Daemon) -> Iterator[None]:
 
 
 def test_a_full_disk_refuses_new_messages_and_loses_no_old_ones(new_daemon: NewDaemon, closing: ExitStack) -> None:
-    daemon = new_daemon(expected=("cannot write", "outcome not written yet"))
+    daemon = new_daemon(expected=("cannot write", "outcome not written yet", "notifications not written"))
     pump = Account(daemon, closing)
     pump.send("old", message_id="old", payload_format="raw")
     with _full_disk(daemon):
