@@ -39,7 +39,7 @@ class Outbox:
         self.device = device
         self.pending = pending
         self.carrier = carrier or self
-        self.riders: Riders | None = None
+        self.riders: Riders[Outbox] | None = None
         self.boarded = False
         self.online = False
         self.behind = False
