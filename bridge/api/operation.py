@@ -12,12 +12,14 @@ Keywords: TypeAlias = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Parameter:
-    """Of the query, the path or the header. `schema` holds the limits that its parser enforces, taken from the same constants."""
+    """Of the query, the path or the header. `schema` holds the limits that its parser enforces, taken from the same
+    constants."""
 
     name: str
     schema: Keywords
     description: str = ""
     where: str = "query"
+    """query, path or header."""
     required: bool = False
 
 

@@ -44,9 +44,7 @@ malformed packet (MQTT 5, section 1.5.4): one message must not cost a device its
 
 _MESSAGE = f"The payload has at most {MAX_PAYLOAD} bytes; objects nest at most {MAX_DEPTH} levels."
 _FORMAT = "standard: the payload is an object of name, id and content; raw: the message alone. Without base64 only."
-_SEND_AT = (
-    f"Not sent before this time, UTC, at most {MAX_AHEAD // 86_400_000} days ahead; ttl, not 0, counts from there."
-)
+_SEND_AT = "Not sent before this time, UTC, which is at most 7 days ahead; ttl, not 0, counts from there."
 _TTL = "Minutes that the message waits for its device; 0: deliver now or not at all."
 
 
