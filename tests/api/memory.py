@@ -12,7 +12,7 @@ from bridge.model.inquiry import Inquiry, Page
 from bridge.model.message import Draft, Message, Outcome, Status
 from bridge.model.once import Once
 from bridge.model.principal import Principal
-from tests.api.signing import AK, PUSHER_AK, READER_AK, READER_SK, SK, STRANGER_AK
+from tests.api.signing import AK, MANAGER_AK, PUSHER_AK, READER_AK, READER_SK, SK, STRANGER_AK
 
 DEVICE = "lamp-1"
 PROJECT = "plant"
@@ -131,6 +131,7 @@ class MemoryAccess:
     keys: ClassVar = {
         AK: AccessKey(AK, SK, "app", PROJECT, frozenset({"messages:send", "messages:read"})),
         READER_AK: AccessKey(READER_AK, READER_SK, "reader", PROJECT, frozenset({"messages:read"})),
+        MANAGER_AK: AccessKey(MANAGER_AK, SK, "manager", PROJECT, frozenset({"devices:read", "devices:write"})),
         PUSHER_AK: AccessKey(PUSHER_AK, SK, "pusher", PROJECT, frozenset({"events:read", "events:write"})),
         STRANGER_AK: AccessKey(STRANGER_AK, SK, "stranger", "other", frozenset({"messages:send"})),
     }

@@ -8,13 +8,22 @@ from huaweicloudsdkcore.exceptions.exceptions import ClientRequestException
 from huaweicloudsdkiotda import v5 as iotda
 
 from bridge.api.server import HttpServer
+from bridge.model.clock import system_clock
+from tests.api.signing import MANAGER_AK
 from tests.api.test_devices import devices, managed
-from tests.api.test_sdk import closing, with_token
+from tests.api.test_sdk import closing, derived, plain, with_token
+from tests.store.clock import HandClock
 
 __all__ = ["devices", "managed"]
 """Fixtures."""
 
 PRINT = "ab" * 32
+
+
+@pytest.fixture
+def clock() -> HandClock:
+    """The real time: the SDK signs with it."""
+    return HandClock(system_clock())
 
 
 def add(client: Any, **fields: Any) -> Any:
@@ -97,7 +106,8 @@ def remove(client: Any) -> None:
     assert refused(show, client, "lamps_n1") == "IOTDA.014000"
 
 
-async def test_every_operation_on_devices(server: HttpServer) -> None:
-    with closing(with_token(f"http://127.0.0.1:{server.address[1]}", "manager")) as client:
+@pytest.mark.parametrize(("connect", "name"), [(with_token, "manager"), (plain, MANAGER_AK), (derived, MANAGER_AK)])
+async def test_every_operation_on_devices(server: HttpServer, connect: Any, name: str) -> None:
+    with closing(connect(f"http://127.0.0.1:{server.address[1]}", name)) as client:
         for step in (register, change, certify, find, remove):
             await asyncio.to_thread(step, client)
