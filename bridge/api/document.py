@@ -15,7 +15,8 @@ _DESCRIPTION = """\
 Messages for devices: kept durably, delivered over MQTT, and each with a state that is true.
 
 HEAD is GET without the body. A path that is not here is answered with 404, another method with 405 and Allow. A request
-body may have {max_body} bytes. Unknown fields and parameters are ignored, and null is the same as absent.
+body may have {max_body} bytes, unless said otherwise. Unknown fields and parameters are ignored, and null is the same
+as absent.
 
 Scopes, and what each opens (`admin` opens everything):
 
@@ -99,7 +100,10 @@ def _operation(operation: Operation, components: Components) -> Json:
         content: Json = {"schema": components.reference(operation.body)}
         if operation.example:
             content["example"] = operation.example
-        described["requestBody"] = {"required": operation.body_required, "content": {"application/json": content}}
+        request: Json = {"required": operation.body_required, "content": {"application/json": content}}
+        if operation.max_body is not None:
+            request["description"] = f"At most {operation.max_body} bytes."
+        described["requestBody"] = request
     return described
 
 

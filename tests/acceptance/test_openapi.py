@@ -37,6 +37,11 @@ THERE = """
 "path.message_id" = "m-0"
 "path.rule_id" = "$rule_id"
 "path.action_id" = "$action_id"
+"path.task_id" = "$task_id"
+
+[[operations]]
+include-operation-id = "CreateMessage"
+checks.not_a_server_error.expected-statuses = ["2xx", "4xx", 504]
 
 [[operations]]
 include-operation-id = "DeleteDeviceMessage"
@@ -61,8 +66,22 @@ parameters = { "path.rule_id" = "$spare_rule" }
 [[operations]]
 include-operation-id = "DeleteRuleAction"
 parameters = { "path.action_id" = "$spare_action" }
+
+[[operations]]
+include-operation-id = "StopBatchTask"
+parameters = { "path.task_id" = "$to_stop" }
+
+[[operations]]
+include-operation-id = "RetryBatchTask"
+parameters = { "path.task_id" = "$failed_task" }
+
+[[operations]]
+include-operation-id = "DeleteBatchTask"
+parameters = { "path.task_id" = "$spare_task" }
 """
 """What each operation finds in the store; `stock` puts it there."""
+HASTY = {"delivery.max_reply_wait": 1, "http.max_failed_logins": 1000}
+"""Settings that leave less to wait for."""
 SOME_RULE = "rule-1"
 """In examples; the ids of rules are made here."""
 NOWHERE = defaultdict(lambda: "nowhere", project_id="default")
@@ -71,7 +90,7 @@ NOWHERE = defaultdict(lambda: "nowhere", project_id="default")
 
 @pytest.fixture(scope="module")
 def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
-    daemon = Daemon(tmp_path_factory.mktemp("described"))
+    daemon = Daemon(tmp_path_factory.mktemp("described"), HASTY)
     try:
         daemon.start()
         yield daemon

@@ -8,6 +8,7 @@ from bridge.api.server import HttpServer
 from bridge.api.settings import HttpSettings
 from tests.api.client import Client
 from tests.api.memory import NOW, MemoryAccess, MemoryMessages, NoReplies
+from tests.api.no_batches import NoBatches, NoBroadcasts
 from tests.api.no_devices import NoDevices
 from tests.api.no_rules import NoRules
 from tests.store.clock import HandClock
@@ -73,6 +74,8 @@ def app(
         settings=settings,
         max_ttl=1440,
         clock=clock,
+        batches=NoBatches(),
+        broadcasts=NoBroadcasts(),
     )
 
 
