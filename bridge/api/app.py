@@ -7,6 +7,7 @@ from starlette.routing import BaseRoute, Router
 
 from bridge.api.access import AccessCheck
 from bridge.api.base import Access, BatchTasks, Broadcasts, Devices, Inbox, Messages, Replies, Rules
+from bridge.api.dataarts import confirmations
 from bridge.api.dataarts.confirmations import Confirmations
 from bridge.api.direct import Direct
 from bridge.api.dsps.dialect import Dsps
@@ -73,11 +74,14 @@ def create_app(
         groups.append(BatchTaskManagement(batches, check, clock, max_body=settings.max_body, max_ttl=max_ttl))
     if broadcasts is not None:
         groups.append(BroadcastMessages(broadcasts, check, clock, max_body=settings.max_body))
+    more: list[BaseRoute] = []
+    if inbox is not None:
+        groups.append(Confirmations(inbox, check, clock, settings.max_body))
+        more.append(confirmations.NOTHING)
     groups.append(OpenApi(groups, max_body=settings.max_body))
-    more = dsps.routes(check, ready, clock, max_body=settings.max_body) if dsps else []
+    more += dsps.routes(check, ready, clock, max_body=settings.max_body) if dsps else []
     if inbox is not None:
         more += InboxMessages(inbox, check, settings.max_body).routes()
-        more += Confirmations(inbox, check, clock, settings.max_body).routes()
     return Api(
         device_messages.direct(),
         groups,

@@ -1,5 +1,6 @@
 """What one method of one path takes and answers, said next to its route; openapi.py makes the document of it."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeAlias
@@ -12,7 +13,8 @@ Keywords: TypeAlias = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Parameter:
-    """Of the query or the path. `schema` holds the limits that its parser enforces, taken from the same constants."""
+    """Of the query, the path or the header. `schema` holds the limits that its parser enforces, taken from the
+    same constants."""
 
     name: str
     schema: Keywords
@@ -26,7 +28,8 @@ class ErrorCode:
     """One way a request can be refused: what the answer says, and which header fields it has for that."""
 
     status: int
-    code: str
+    code: str | None
+    """None: the dialect has none for it."""
     text: str
     headers: Sequence[str] = ()
 
@@ -51,7 +54,8 @@ class Operation:
     parameters: Sequence[Parameter] = ()
     body: type | None = None
     body_required: bool = True
-    example: Keywords = field(default_factory=dict)
+    body_media_type: str = "application/json"
+    example: Keywords | str = field(default_factory=dict)
     """A body that is accepted."""
     limits: Mapping[str, Keywords] = field(default_factory=dict)
     """Field of `body` → what the configuration has to say about it."""
@@ -61,6 +65,7 @@ class Operation:
     """Of `answers`."""
     errors: Sequence[ErrorCode]
     error_body: type
+    """A structure, in which `error_code` or `code` is the code."""
 
 
 class RouteGroup(Protocol):
@@ -70,3 +75,8 @@ class RouteGroup(Protocol):
 
     def operations(self) -> list[Operation]:
         """One for each method of each route."""
+
+
+def in_path(path: str, known: Mapping[str, Parameter]) -> list[Parameter]:
+    """Those of `known` that stand between braces in the path of a route."""
+    return [known[name] for name in re.findall(r"\{(\w+)\}", path)]
