@@ -22,6 +22,7 @@ from bridge.api.iotda.rules import RoutingRules
 from bridge.api.openapi import OpenApi
 from bridge.api.operation import RouteGroup
 from bridge.api.resource import NoResource
+from bridge.api.rightech import messages as inbox_messages
 from bridge.api.rightech.messages import InboxMessages
 from bridge.api.settings import HttpSettings
 from bridge.model.clock import Clock, system_clock
@@ -76,12 +77,11 @@ def create_app(
         groups.append(BroadcastMessages(broadcasts, check, clock, max_body=settings.max_body))
     more: list[BaseRoute] = []
     if inbox is not None:
+        groups.append(InboxMessages(inbox, check, settings.max_body))
         groups.append(Confirmations(inbox, check, clock, settings.max_body))
-        more.append(confirmations.NOTHING)
+        more += [inbox_messages.NOTHING, confirmations.NOTHING]
     groups.append(OpenApi(groups, max_body=settings.max_body))
     more += dsps.routes(check, ready, clock, max_body=settings.max_body) if dsps else []
-    if inbox is not None:
-        more += InboxMessages(inbox, check, settings.max_body).routes()
     return Api(
         device_messages.direct(),
         groups,

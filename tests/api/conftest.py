@@ -7,6 +7,7 @@ from bridge.api.base import Devices, Rules
 from bridge.api.server import HttpServer
 from bridge.api.settings import HttpSettings
 from tests.api.client import Client
+from tests.api.managed_inbox import ManagedInbox
 from tests.api.memory import NOW, MemoryAccess, MemoryMessages, NoReplies
 from tests.api.no_devices import NoDevices
 from tests.api.no_rules import NoRules
@@ -55,6 +56,12 @@ def rules() -> Rules:
 
 
 @pytest.fixture
+async def inbox(clock: HandClock) -> AsyncIterator[ManagedInbox]:
+    async with ManagedInbox(clock) as managed:
+        yield managed
+
+
+@pytest.fixture
 def app(
     messages: MemoryMessages,
     devices: Devices,
@@ -62,6 +69,7 @@ def app(
     ready: Readiness,
     settings: HttpSettings,
     clock: HandClock,
+    inbox: ManagedInbox,
 ) -> Api:
     return create_app(
         messages=messages,
@@ -73,6 +81,7 @@ def app(
         settings=settings,
         max_ttl=1440,
         clock=clock,
+        inbox=inbox.inbox,
     )
 
 
