@@ -80,8 +80,10 @@ def create_app(
         groups.append(InboxMessages(inbox, check, settings.max_body))
         groups.append(Confirmations(inbox, check, clock, settings.max_body))
         more += [inbox_messages.NOTHING, confirmations.NOTHING]
+    if dsps is not None:
+        groups += dsps.groups(check, ready, clock, max_body=settings.max_body)
+        more += dsps.nothing()
     groups.append(OpenApi(groups, max_body=settings.max_body))
-    more += dsps.routes(check, ready, clock, max_body=settings.max_body) if dsps else []
     return Api(
         device_messages.direct(),
         groups,

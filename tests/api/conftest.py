@@ -2,11 +2,15 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from bridge import logs
 from bridge.api.app import Api, create_app
 from bridge.api.base import Devices, Rules
+from bridge.api.dsps.dialect import Dsps
+from bridge.api.dsps.settings import ChannelSettings
 from bridge.api.server import HttpServer
 from bridge.api.settings import HttpSettings
 from tests.api.client import Client
+from tests.api.dsps.memory import MemoryChannels, MemoryRevocations
 from tests.api.managed_inbox import ManagedInbox
 from tests.api.memory import NOW, MemoryAccess, MemoryMessages, NoReplies
 from tests.api.no_devices import NoDevices
@@ -82,6 +86,7 @@ def app(
         max_ttl=1440,
         clock=clock,
         inbox=inbox.inbox,
+        dsps=Dsps(MemoryChannels(), MemoryRevocations(), logs.set_level, ChannelSettings()),
     )
 
 
