@@ -22,22 +22,39 @@ def stock(daemon: Daemon) -> dict[str, str]:
             made(api, "routing-rule/actions", rule_id=rule, channel="HTTP_FORWARDING", channel_detail=DETAIL)
             for _ in range(2)
         )
+        notification = put(api, "POST", "/api/v1/messages", id="lamp", importance="important", text="hot")["_id"]
+        for name in ("reader", "spare"):
+            put(api, "PUT", f"{CHANNEL}/subscription/polling/{name}")
+        put(api, "PUT", f"{CHANNEL}/message/m-0", text="hello")
+        handle = put(api, "GET", f"{CHANNEL}/subscription/polling/reader")["ackHandle"]
     return {
         "project_id": "default",
         "device_id": "lamp",
         "message_id": "m-0",
         "rule_id": rule,
         "action_id": action["action_id"],
+        "channel": "news",
+        "subscriber": "reader",
+        "message": "m-0",
+        "notification_id": notification,
+        "handle": handle,
         "spare_rule": spare_rule,
         "spare_action": spare_action["action_id"],
     }
 
 
 SUBJECT = {"resource": "device.status", "event": "update"}
+CHANNEL = "/channel/news"
 DETAIL = {"http_forwarding": {"url": "https://example.com/pushes"}}
 
 
 def made(api: Api, kind: str, **fields: object) -> Any:
     answer = api.call("POST", f"/v5/iot/default/{kind}", json.dumps(fields).encode())
     assert answer.status == 201, answer.body
+    return answer.body
+
+
+def put(api: Api, method: str, path: str, **fields: object) -> Any:
+    answer = api.call(method, path, json.dumps(fields).encode() if fields else None)
+    assert answer.status == 200, answer.body
     return answer.body

@@ -37,7 +37,7 @@ class ConfirmBody(msgspec.Struct):
     time: Annotated[Any, shown(_TIME, f"In UTC, for action 1. {_LATER}", type=["string", "null"])] = None
 
 
-EXAMPLE = {"message_id": "m-1", "action": 1, "time": "2099-03-23T10:00:00.000Z"}
+EXAMPLE = {"message_id": "69a1b2c3000000000000beef", "action": 1, "time": "2099-03-23T10:00:00.000Z"}
 FIELDS = (
     Parameter("workspace", text(_WORKSPACE), "Is not looked at further.", "header", required=True),
     Parameter("Dlm-Type", {"type": "string", "enum": list(_VERSIONS)}, "Is not looked at further.", "header"),
