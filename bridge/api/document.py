@@ -15,9 +15,9 @@ _DESCRIPTION = """\
 Messages for devices: kept durably, delivered over MQTT, and each with a state that is true.
 
 HEAD is GET without the body. A path that is not here is answered with 404, another method with 405 and Allow. A request
-body may have {max_body} bytes. Unknown fields and parameters are ignored, and null is the same as absent.
-What is no HTTP, too slow or too long in its head is answered with 400, 408 or 431, an error_code and an error_msg, on
-every path.
+body may have {max_body} bytes, unless said otherwise. Unknown fields and parameters are ignored, and null is the same
+as absent. What is no HTTP, too slow or too long in its head is answered with 400, 408 or 431, an error_code and an
+error_msg, on every path.
 
 Scopes, and what each opens (`admin` opens everything):
 
@@ -101,10 +101,10 @@ def _operation(operation: Operation, components: Components) -> Json:
         content: Json = {"schema": components.reference(operation.body)}
         if operation.example:
             content["example"] = operation.example
-        described["requestBody"] = {
-            "required": operation.body_required,
-            "content": {operation.body_media_type: content},
-        }
+        request: Json = {"required": operation.body_required, "content": {operation.body_media_type: content}}
+        if operation.max_body is not None:
+            request["description"] = f"At most {operation.max_body} bytes."
+        described["requestBody"] = request
     return described
 
 

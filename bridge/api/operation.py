@@ -13,13 +13,14 @@ Keywords: TypeAlias = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Parameter:
-    """Of the query, the path or the header. `schema` holds the limits that its parser enforces, taken from the
-    same constants."""
+    """Of the query, the path or the header. `schema` holds the limits that its parser enforces, taken from the same
+    constants."""
 
     name: str
     schema: Keywords
     description: str = ""
     where: str = "query"
+    """query, path or header."""
     required: bool = False
 
 
@@ -59,6 +60,8 @@ class Operation:
     """A body that is accepted."""
     limits: Mapping[str, Keywords] = field(default_factory=dict)
     """Field of `body` → what the configuration has to say about it."""
+    max_body: int | None = None
+    """Bytes, where they are not those of every other request."""
     answers: Mapping[int, type | None]
     """Status → the type of the body; None: there is none. Statuses of success, and others that are no errors."""
     media_type: str = "application/json"

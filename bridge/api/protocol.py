@@ -39,7 +39,7 @@ _MOST_UNREAD = 1_048_576
 class HttpProtocol(HttpToolsProtocol):
     """uvicorn's protocol with bounds.
 
-    `max_discard`: bytes of bodies that are read after their answer before the connection is closed. What is refused
+    `max_discard`: bytes of one body that are read after its answer before the connection is closed. What is refused
     here is answered once every request before it has been answered, and closes the connection.
     """
 
@@ -125,6 +125,7 @@ class HttpProtocol(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         self._unset_keepalive_if_required()
         self._head_open = True
+        self._discarded = 0
         self.url = b""
         self.expect_100_continue = False
         self.headers = []

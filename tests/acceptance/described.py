@@ -1,5 +1,6 @@
 """The description of the API as the daemon gives it, for tests that are derived from it."""
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -45,6 +46,12 @@ class Described:
     def body(self) -> Any:
         """Schema and example; None if it takes none."""
         return self.content.get("requestBody", {}).get("content", {}).get("application/json")
+
+    @property
+    def max_body(self) -> int | None:
+        """Bytes, if it says so itself."""
+        found = re.fullmatch(r"At most (\d+) bytes\.", self.content["requestBody"].get("description", ""))
+        return int(found[1]) if found else None
 
     def parameters(self, where: str) -> list[Any]:
         return [each for each in self.content["parameters"] if each.get("in") == where]

@@ -6,12 +6,13 @@ from types import TracebackType
 from typing import Any, NamedTuple, Self
 
 TIMEOUT = 30.0
+NDJSON = "application/x-ndjson"
 
 
 class Answer(NamedTuple):
     status: int
     body: Any
-    """What the JSON says; None when there is none."""
+    """What the JSON says, or a list of what each line of NDJSON says; None when there is none."""
     headers: http.client.HTTPMessage
 
     @property
@@ -42,7 +43,7 @@ class Api:
         except (OSError, http.client.HTTPException):
             self._connection.close()
             raise
-        return Answer(response.status, json.loads(text) if text else None, response.headers)
+        return Answer(response.status, _decoded(text, response.headers.get_content_type()), response.headers)
 
     def post(self, device_id: str, message: object, **fields: object) -> Answer:
         """CreateMessage."""
@@ -59,13 +60,11 @@ class Api:
 
     def export(self, query: str = "") -> list[Any]:
         """The same as NDJSON."""
-        self._connection.request(
-            "GET", f"{self._project}/messages/export{query}", headers={"X-Auth-Token": self._token}
-        )
-        response = self._connection.getresponse()
-        assert response.status == 200
-        assert response.headers["Content-Type"] == "application/x-ndjson"
-        return [json.loads(line) for line in response.read().splitlines()]
+        answer = self.call("GET", f"{self._project}/messages/export{query}")
+        assert answer.status == 200
+        assert answer.headers["Content-Type"] == NDJSON
+        found: list[Any] = answer.body
+        return found
 
     def show(self, device_id: str, message_id: str) -> Answer:
         return self.call("GET", f"{self._prefix}/{device_id}/messages/{message_id}")
@@ -86,3 +85,9 @@ class Api:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _decoded(text: bytes, media_type: str) -> Any:
+    if media_type == NDJSON:
+        return [json.loads(line) for line in text.splitlines()]
+    return json.loads(text) if text else None

@@ -45,6 +45,11 @@ hooks = "lines.py"
 "query.ackHandle" = "$handle"
 "query.category" = "*"
 "query.level" = "info"
+"path.task_id" = "$task_id"
+
+[[operations]]
+include-operation-id = "CreateMessage"
+checks.not_a_server_error.expected-statuses = ["2xx", "4xx", 504]
 
 [[operations]]
 include-operation-id = "DeleteDeviceMessage"
@@ -81,16 +86,30 @@ parameters = { "query.timeout" = "0" }
 [[operations]]
 include-operation-id = "Unsubscribe"
 parameters = { "path.subscriber" = "spare" }
+
+[[operations]]
+include-operation-id = "StopBatchTask"
+parameters = { "path.task_id" = "$to_stop" }
+
+[[operations]]
+include-operation-id = "RetryBatchTask"
+parameters = { "path.task_id" = "$failed_task" }
+
+[[operations]]
+include-operation-id = "DeleteBatchTask"
+parameters = { "path.task_id" = "$spare_task" }
 """
 """What each operation finds in the store; `stock` puts it there."""
 REFUSED = (401, 403)
 """The latter is what channels answer for no credentials, too."""
-LINES = '''
+LINES = """
 import schemathesis
 
 schemathesis.serializer.alias("application/x-ndjson", "text/plain")
-'''
+"""
 """Schemathesis does not know by itself how to send a batch of messages."""
+HASTY = {"delivery.max_reply_wait": 1, "http.max_failed_logins": 1000}
+"""Settings that leave less to wait for."""
 SOME_RULE = "rule-1"
 """In examples; the ids of rules are made here."""
 SOME_NOTIFICATION = str(EXAMPLE["message_id"])
@@ -102,7 +121,7 @@ NOWHERE = defaultdict(lambda: "nowhere", project_id="default")
 
 @pytest.fixture(scope="module")
 def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
-    daemon = Daemon(tmp_path_factory.mktemp("described"))
+    daemon = Daemon(tmp_path_factory.mktemp("described"), HASTY)
     try:
         daemon.start()
         yield daemon

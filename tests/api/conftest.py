@@ -13,6 +13,7 @@ from tests.api.client import Client
 from tests.api.dsps.memory import MemoryChannels, MemoryRevocations
 from tests.api.managed_inbox import ManagedInbox
 from tests.api.memory import NOW, MemoryAccess, MemoryMessages, NoReplies
+from tests.api.no_batches import NoBatches, NoBroadcasts
 from tests.api.no_devices import NoDevices
 from tests.api.no_rules import NoRules
 from tests.store.clock import HandClock
@@ -87,6 +88,8 @@ def app(
         clock=clock,
         inbox=inbox.inbox,
         dsps=Dsps(MemoryChannels(), MemoryRevocations(), logs.set_level, ChannelSettings()),
+        batches=NoBatches(),
+        broadcasts=NoBroadcasts(),
     )
 
 

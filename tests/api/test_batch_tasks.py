@@ -197,7 +197,7 @@ async def test_markers_at_the_ends(client: Client, marker: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "task_id", ["0" * 24, "f" * 24, "x", "F" * 24, "0" * 23, "%FF", "0" * 23 + "%0A", "'; DROP TABLE batch_task; --"]
+    "task_id", ["0" * 24, "f" * 24, "x", "F" * 24, "0" * 23, "0" * 23 + "%0A", "'; DROP TABLE batch_task; --"]
 )
 async def test_task_ids_that_nobody_has(client: Client, task_id: str) -> None:
     path = f"{TASKS}/{task_id}".replace(" ", "%20")
@@ -208,6 +208,11 @@ async def test_task_ids_that_nobody_has(client: Client, task_id: str) -> None:
         await post(client, f"{path}/retry"),
     ):
         assert (answer.status, answer.code) == (404, "IOTDA.014200")
+
+
+async def test_a_task_id_that_is_no_text(client: Client) -> None:
+    answer = await client.get(f"{TASKS}/%FF")
+    assert (answer.status, answer.code) == (400, "IOTDA.000006")
 
 
 async def test_who_may(client: Client) -> None:

@@ -89,6 +89,13 @@ async def test_an_ordinary_client_sees_the_answer(server: HttpServer) -> None:
     assert TEXT.encode() in text
 
 
+@pytest.mark.parametrize("settings", [HttpSettings(bind="127.0.0.1:0", max_body=1024)])
+async def test_what_was_refused_before_does_not_count(client: Client) -> None:
+    for _ in range(4):
+        assert (await client.request("POST", MESSAGES, Content_Length="4096")).code == "IOTDA.000006"
+        client.writer.write(bytes(4096))
+
+
 async def test_a_body_that_does_not_come(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(protocol, "BODY_WAIT", 0.05)
     answer = await client.request("POST", MESSAGES, Content_Length="10")

@@ -115,6 +115,16 @@ async def test_the_configuration_shows(client: Client) -> None:
     assert "1048576 bytes" in found["info"]["description"]
 
 
+async def test_a_body_with_a_limit_of_its_own_says_so(client: Client) -> None:
+    described_bodies = {
+        operation["operationId"]: operation["requestBody"].get("description")
+        for _, _, operation in described(await document(client))
+        if "requestBody" in operation
+    }
+    assert described_bodies.pop("CreateBatchTask") == "At most 5242880 bytes."
+    assert set(described_bodies.values()) == {None}
+
+
 async def test_every_scope_is_one_of_ours(client: Client) -> None:
     for _, _, operation in described(await document(client)):
         for scheme in operation["security"]:

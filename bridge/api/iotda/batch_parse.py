@@ -5,14 +5,17 @@ and is not done here is refused.
 """
 
 import re
+from collections.abc import Mapping
+from typing import Annotated, TypeAlias
 
 import msgspec
 
 from bridge.api.iotda.device_parse import ID, SHORT_ID, Rule, checked
-from bridge.api.iotda.device_query import parse_time
+from bridge.api.iotda.device_query import TIME, parse_time
 from bridge.api.iotda.errors import BAD_TOPIC, Refusal, bad_parameter
 from bridge.api.iotda.json_text import decode
-from bridge.api.iotda.parse import CHINESE, MessageBody, draft_of
+from bridge.api.iotda.parse import CHINESE, EXAMPLE, MessageBody, draft_of
+from bridge.api.schema import integer, shown
 from bridge.model.batch import Document, Policy, TaskOrder
 
 MAX_TARGETS = 30_000
@@ -24,32 +27,53 @@ LATEST_START = 7 * 86_400_000
 MAX_RETRIES = 5
 MAX_INTERVAL = 1440
 NAME = Rule(re.compile(f"[A-Za-z0-9_{CHINESE}]{{1,128}}"), "1 to 128 letters, digits, Chinese characters and _")
+MAX_SOURCE = 256
 _PLACE = "Invalid input data. "
+_DOCUMENT = "The fields of a message, but not send_at; topic_full_name is not below $oc/devices/."
+_UNSUPPORTED = "Not supported: ignored beside targets, otherwise refused."
+
+Targets: TypeAlias = Annotated[list[Annotated[str, shown(ID.pattern)]], shown(None, minItems=1, maxItems=MAX_TARGETS)]
+Chosen: TypeAlias = Annotated[
+    list[Annotated[str, shown(ID.pattern)]], shown(None, "All unless given.", minItems=1, maxItems=MAX_CHOSEN)
+]
 
 
 class TaskPolicy(msgspec.Struct):
-    schedule_time: str | None = None
-    retry_count: int | None = None
-    retry_interval: int | None = None
+    schedule_time: Annotated[str, shown(TIME, "UTC, within 7 days; one that has passed: at once.")] | None = None
+    retry_count: Annotated[int, shown(None, "Together with retry_interval.", **integer(0, MAX_RETRIES))] | None = None
+    retry_interval: Annotated[int, shown(None, "Minutes.", **integer(0, MAX_INTERVAL))] | None = None
 
 
 class CreateBatchTask(msgspec.Struct):
     """The body of CreateBatchTask; types only, the rules are in `order_of`."""
 
-    app_id: str | None = None
-    task_name: str | None = None
-    task_type: str | None = None
-    need_confirm: bool | None = None
-    targets: list[str] | None = None
-    targets_filter: dict[str, msgspec.Raw] | None = None
-    document: MessageBody | None = None
-    document_source: str | None = None
+    app_id: Annotated[str, shown(SHORT_ID.pattern)] | None = None
+    task_name: Annotated[str, shown(NAME.pattern, required=True)] | None = None
+    task_type: Annotated[str, shown(None, required=True, enum=[CREATE_MESSAGES])] | None = None
+    need_confirm: Annotated[bool, shown(None, "Refused when true.")] | None = None
+    targets: Annotated[Targets, shown(required=True)] | None = None
+    targets_filter: Annotated[dict[str, msgspec.Raw], shown(None, _UNSUPPORTED)] | None = None
+    document: Annotated[MessageBody, shown(None, _DOCUMENT, required=True)] | None = None
+    document_source: Annotated[str, shown(None, _UNSUPPORTED, maxLength=MAX_SOURCE)] | None = None
     task_policy: TaskPolicy | None = None
 
 
 class BatchTargets(msgspec.Struct):
-    targets: list[str] | None = None
+    targets: Chosen | None = None
 
+
+EXAMPLES: Mapping[type, Mapping[str, object]] = {
+    CreateBatchTask: {
+        "app_id": "house",
+        "task_name": "Good_morning",
+        "task_type": CREATE_MESSAGES,
+        "need_confirm": False,
+        "targets": ["lamp"],
+        "document": EXAMPLE,
+        "task_policy": {"schedule_time": "20260102T030405Z", "retry_count": 2, "retry_interval": 5},
+    },
+    BatchTargets: {"targets": ["lamp"]},
+}
 
 _CREATE = msgspec.json.Decoder(CreateBatchTask)
 _TARGETS = msgspec.json.Decoder(BatchTargets)
@@ -88,6 +112,8 @@ def parse_chosen(body: bytes) -> tuple[str, ...] | None:
 
 def _targets(fields: CreateBatchTask) -> tuple[str, ...]:
     """Of several ways to name targets the vendor takes the first: targets, targets_filter, document_source."""
+    if len(fields.document_source or "") > MAX_SOURCE:
+        raise bad_parameter("document_source", f"at most {MAX_SOURCE} characters")
     if not fields.targets:
         for field in ("targets_filter", "document_source"):
             if getattr(fields, field) is not None:
@@ -108,6 +134,8 @@ def _document(fields: MessageBody | None, max_ttl: int) -> Document:
     """The message, by the rules of CreateMessage."""
     if fields is None:
         raise bad_parameter("document", "required, an object with the fields of a message")
+    if fields.send_at is not None:
+        raise bad_parameter("document.send_at", "not supported, task_policy.schedule_time says when the task begins")
     if (fields.topic_full_name or "").startswith("$oc/devices/"):
         raise bad_parameter("document.topic_full_name", "not below the topics of one device", BAD_TOPIC)
     try:

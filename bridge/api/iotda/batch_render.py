@@ -1,12 +1,15 @@
 """Batch tasks → JSON of this dialect. Pure."""
 
 from collections.abc import Sequence
+from typing import Annotated, Literal
 
 import msgspec
 
 from bridge.api.iotda.batch_parse import CREATE_MESSAGES
 from bridge.api.iotda.errors import FAILURES, OBSTACLES
-from bridge.api.iotda.render import ErrorInfo, ShownProperties, compact, properties_of
+from bridge.api.iotda.paging import Page
+from bridge.api.iotda.render import CompactTime, ErrorInfo, ShownProperties, compact, properties_of
+from bridge.api.schema import shown
 from bridge.model.batch import (
     Document,
     FoundTasks,
@@ -16,6 +19,7 @@ from bridge.model.batch import (
     TargetStatus,
     Task,
     TaskDetails,
+    TaskStatus,
     message_id_of,
     task_id_of,
 )
@@ -24,7 +28,7 @@ _encode = msgspec.json.Encoder().encode
 
 
 class DocumentBody(msgspec.Struct, omit_defaults=True):
-    message: msgspec.Raw
+    message: Annotated[msgspec.Raw, shown(type=["string", "object"])]
     ttl: int
     message_id: str | None = None
     name: str | None = None
@@ -36,7 +40,7 @@ class DocumentBody(msgspec.Struct, omit_defaults=True):
 
 
 class PolicyBody(msgspec.Struct, omit_defaults=True):
-    schedule_time: str | None = None
+    schedule_time: CompactTime | None = None
     retry_count: int | None = None
     retry_interval: int | None = None
 
@@ -55,26 +59,21 @@ class Progress(msgspec.Struct):
 class TaskBody(msgspec.Struct, omit_defaults=True):
     task_id: str
     task_name: str
-    task_type: str
+    task_type: Annotated[str, shown(None, enum=[CREATE_MESSAGES])]
     document: DocumentBody
-    status: str
+    status: TaskStatus
     task_progress: Progress
-    create_time: str
+    create_time: CompactTime
     app_id: str | None = None
-    targets: Sequence[str] | None = None
+    targets: Annotated[Sequence[str], shown(None, "Only of a task that has few.")] | None = None
     task_policy: PolicyBody | None = None
 
 
 class TaskDetail(msgspec.Struct, omit_defaults=True):
     target: str
-    status: str
-    output: str | None = None
+    status: TargetStatus
+    output: Annotated[str, shown(None, "The id of the message it was sent last.")] | None = None
     error: ErrorInfo | None = None
-
-
-class Page(msgspec.Struct, omit_defaults=True):
-    count: int
-    marker: str | None = None
 
 
 class TaskList(msgspec.Struct):
@@ -90,7 +89,7 @@ class Details(msgspec.Struct):
 
 class ResultBody(msgspec.Struct, omit_defaults=True):
     target: str
-    status: str
+    status: Literal["success", "failure"]
     error_code: str | None = None
     error_msg: str | None = None
 

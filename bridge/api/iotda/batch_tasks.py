@@ -1,19 +1,38 @@
 """Batch tasks: CreateBatchTask, ListBatchTasks, ShowBatchTask, DeleteBatchTask, StopBatchTask, RetryBatchTask."""
 
+from functools import partial
+
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from bridge.api.access import AccessCheck
 from bridge.api.base import BatchTasks
 from bridge.api.body import read_json
-from bridge.api.iotda.batch_parse import TARGETS_SIZE, parse_chosen, parse_order
-from bridge.api.iotda.batch_query import parse_details, parse_task_id, parse_tasks
+from bridge.api.iotda import batch_render
+from bridge.api.iotda.batch_parse import (
+    EXAMPLES,
+    TARGETS_SIZE,
+    BatchTargets,
+    CreateBatchTask,
+    parse_chosen,
+    parse_order,
+)
+from bridge.api.iotda.batch_query import (
+    DETAIL_PARAMETERS,
+    TASK_PARAMETERS,
+    parse_details,
+    parse_task_id,
+    parse_tasks,
+)
 from bridge.api.iotda.batch_render import render_details, render_results, render_task, render_tasks
-from bridge.api.iotda.errors import answer_error
+from bridge.api.iotda.describe import operation
+from bridge.api.iotda.errors import BAD_LIMIT, BAD_MARKER, BAD_TIME, BAD_TOPIC, answer_error
 from bridge.api.iotda.query import check_project
+from bridge.api.operation import Operation
 from bridge.api.resource import Call, Resource
 from bridge.model.batch import FoundTasks, TargetSearch, TaskDetails
 from bridge.model.clock import Clock
+from bridge.model.errors import TooManyTasks, UnknownTask, WrongTaskState
 
 PATH = "/v5/iot/{project_id}/batchtasks"
 TASK = PATH + "/{task_id}"
@@ -42,6 +61,9 @@ class BatchTaskManagement:
             Route(TASK + "/stop", Resource(answer_error, {"POST": self.stop}, self._check)),
             Route(TASK + "/retry", Resource(answer_error, {"POST": self.retry}, self._check)),
         ]
+
+    def operations(self) -> list[Operation]:
+        return [*_collection(self._max_order), *_single(), *_moves()]
 
     async def create(self, call: Call) -> Response:
         project = self._project(call, SEND)
@@ -93,3 +115,70 @@ class BatchTaskManagement:
 
 def _json(body: bytes, status: int = 200) -> Response:
     return Response(body, status, media_type="application/json")
+
+
+_read = partial(operation, tag="Batch tasks", scope=READ)
+_write = partial(operation, tag="Batch tasks", scope=SEND)
+
+
+def _collection(max_order: int) -> list[Operation]:
+    return [
+        _write(
+            "POST",
+            PATH,
+            "CreateBatchTask",
+            "Send one message to many devices.",
+            body=CreateBatchTask,
+            example=EXAMPLES[CreateBatchTask],
+            max_body=max_order,
+            answers={201: batch_render.TaskBody},
+            errors=(TooManyTasks, BAD_TIME, BAD_TOPIC),
+        ),
+        _read(
+            "GET",
+            PATH,
+            "ListBatchTasks",
+            "The batch tasks of a project, newest first.",
+            query=TASK_PARAMETERS,
+            answers={200: batch_render.TaskList},
+            errors=(BAD_LIMIT, BAD_MARKER),
+        ),
+    ]
+
+
+def _single() -> list[Operation]:
+    return [
+        _read(
+            "GET",
+            TASK,
+            "ShowBatchTask",
+            "A batch task, and what became of its targets.",
+            query=DETAIL_PARAMETERS,
+            answers={200: batch_render.Details},
+            errors=(UnknownTask, BAD_LIMIT, BAD_MARKER),
+        ),
+        _write(
+            "DELETE",
+            TASK,
+            "DeleteBatchTask",
+            "Remove a batch task that has ended; its messages stay.",
+            answers={204: None},
+            errors=(UnknownTask, WrongTaskState),
+        ),
+    ]
+
+
+def _moves() -> list[Operation]:
+    described = partial(
+        _write,
+        "POST",
+        body=BatchTargets,
+        body_required=False,
+        example=EXAMPLES[BatchTargets],
+        answers={200: batch_render.Results},
+        errors=(UnknownTask, WrongTaskState),
+    )
+    return [
+        described(TASK + "/stop", "StopBatchTask", "Take back what is not delivered."),
+        described(TASK + "/retry", "RetryBatchTask", "Send another message to those that failed or were stopped."),
+    ]

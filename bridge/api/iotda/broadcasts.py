@@ -2,7 +2,7 @@
 
 import binascii
 import re
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import msgspec
 from starlette.responses import Response
@@ -11,14 +11,17 @@ from starlette.routing import BaseRoute, Route
 from bridge.api.access import AccessCheck
 from bridge.api.base import Broadcasts
 from bridge.api.body import read_json
+from bridge.api.iotda.describe import operation
 from bridge.api.iotda.device_parse import SHORT_ID, Rule, checked
 from bridge.api.iotda.errors import BAD_TOPIC, answer_error, bad_parameter
 from bridge.api.iotda.json_text import decode
-from bridge.api.iotda.parse import check_topic, check_ttl
+from bridge.api.iotda.parse import TOPIC, TTL_STEP, check_topic, check_ttl
 from bridge.api.iotda.query import check_project
-from bridge.api.iotda.render import compact
+from bridge.api.iotda.render import CompactTime, compact
 from bridge.api.iotda.uuid7 import uuid7
+from bridge.api.operation import Operation
 from bridge.api.resource import Call, Resource
+from bridge.api.schema import integer, shown
 from bridge.model.clock import Clock
 from bridge.model.topics import BROADCAST
 
@@ -28,17 +31,27 @@ MAX_ENCODED = 131_072
 """Characters of Base64."""
 MAX_TTL = 1440
 MINUTE = 60
+_TTL = "Minutes within which clients whose session is kept may come back for it; 0: those connected now."
 MESSAGE_ID = Rule(re.compile(r"[A-Za-z0-9_-]{1,100}"), "1 to 100 letters, digits, _ and -")
 
 
 class DeviceBroadcast(msgspec.Struct):
     """The body of BroadcastMessage; types only."""
 
-    app_id: str | None = None
-    topic_full_name: str | None = None
-    message: str | None = None
-    ttl: int | None = None
-    message_id: str | None = None
+    app_id: Annotated[str, shown(SHORT_ID.pattern)] | None = None
+    topic_full_name: Annotated[str, shown(TOPIC, f"Below {BROADCAST}.", required=True)] | None = None
+    message: Annotated[str, shown(None, "Base64 of the payload.", required=True, maxLength=MAX_ENCODED)] | None = None
+    ttl: Annotated[int, shown(None, _TTL, **integer(0, MAX_TTL, multipleOf=TTL_STEP))] | None = None
+    message_id: Annotated[str, shown(MESSAGE_ID.pattern, "Generated when absent.")] | None = None
+
+
+EXAMPLE = {
+    "app_id": "house",
+    "topic_full_name": f"{BROADCAST}news",
+    "message": "aGVsbG8=",
+    "ttl": 5,
+    "message_id": "b-1",
+}
 
 
 class Broadcast(NamedTuple):
@@ -50,10 +63,10 @@ class Broadcast(NamedTuple):
     app_id: str | None
 
 
-class Accepted(msgspec.Struct, omit_defaults=True):
+class AcceptedBroadcast(msgspec.Struct, omit_defaults=True):
     topic_full_name: str
     message_id: str
-    created_time: str
+    created_time: CompactTime
     app_id: str | None = None
 
 
@@ -71,13 +84,29 @@ class BroadcastMessages:
     def routes(self) -> list[BaseRoute]:
         return [Route(PATH, Resource(answer_error, {"POST": self.create}, self._check))]
 
+    def operations(self) -> list[Operation]:
+        return [
+            operation(
+                "POST",
+                PATH,
+                "BroadcastMessage",
+                "Send a message to whoever has subscribed to its topic. It is not stored.",
+                tag="Broadcasts",
+                scope=SEND,
+                body=DeviceBroadcast,
+                example=EXAMPLE,
+                answers={201: AcceptedBroadcast},
+                errors=(BAD_TOPIC,),
+            )
+        ]
+
     async def create(self, call: Call) -> Response:
         project: str = call.path_params["project_id"]
         self._check.enter(call, project, SEND)
         check_project(project)
         asked = parse_broadcast(await read_json(call, self._max_body))
         self._broadcasts.broadcast(project, asked.topic, asked.payload, asked.ttl * MINUTE)
-        accepted = Accepted(asked.topic, asked.message_id, compact(self._clock()), asked.app_id)
+        accepted = AcceptedBroadcast(asked.topic, asked.message_id, compact(self._clock()), asked.app_id)
         return Response(_encode(accepted), 201, media_type="application/json")
 
 

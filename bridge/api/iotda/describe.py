@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TypeAlias
 
 from bridge.api import faults
+from bridge.api.iotda.batch_query import TASK_ID
 from bridge.api.iotda.device_parse import SHORT_ID
 from bridge.api.iotda.errors import (
     BAD_LIMIT,
@@ -30,6 +31,7 @@ PATH_PARAMETERS: Mapping[str, Parameter] = {
     "project_id": Parameter("project_id", text(PROJECT), "The project that the credentials are for.", "path"),
     "device_id": Parameter("device_id", text(DEVICE_ID), where="path"),
     "message_id": Parameter("message_id", text(MESSAGE_ID), where="path"),
+    "task_id": Parameter("task_id", text(TASK_ID), where="path"),
     "rule_id": Parameter("rule_id", text(SHORT_ID.pattern), where="path"),
     "action_id": Parameter("action_id", text(SHORT_ID.pattern), where="path"),
 }
@@ -69,6 +71,7 @@ def operation(
     body_required: bool = True,
     example: Keywords | None = None,
     limits: Mapping[str, Keywords] | None = None,
+    max_body: int | None = None,
     errors: Sequence[Reason] = (),
     media_type: str = "application/json",
 ) -> Operation:
@@ -87,6 +90,7 @@ def operation(
         body_required=body_required,
         example=example or {},
         limits=limits or {},
+        max_body=max_body,
         answers=answers,
         media_type=media_type,
         errors=error_codes(reasons),

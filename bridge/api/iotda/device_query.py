@@ -13,10 +13,10 @@ from bridge.model.record import Search
 
 SECOND = 1000
 
-_TIME = re.compile(r"[0-9]{8}T[0-9]{6}Z")
+TIME = re.compile(r"[0-9]{8}T[0-9]{6}Z")
 RESET_SECRET = "resetSecret"  # noqa: S105
 
-_MOMENT = {**text(_TIME), "examples": ["20260102T030405Z"]}
+_MOMENT = {**text(TIME), "examples": ["20260102T030405Z"]}
 PARAMETERS = (
     *PAGING,
     Parameter("product_id", text(SHORT_ID.pattern)),
@@ -63,7 +63,7 @@ def parse_time(field: str, text: str | None) -> int | None:
     if text is None:
         return None
     try:
-        if not _TIME.fullmatch(text):
+        if not TIME.fullmatch(text):
             raise ValueError(text)
         moment = datetime.strptime(text, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
     except ValueError:

@@ -6,7 +6,7 @@ from typing import Annotated, Literal, TypeAlias
 
 import msgspec
 
-from bridge.api.iotda.paging import record_id
+from bridge.api.iotda.paging import Page, record_id
 from bridge.api.iotda.render import CompactTime, compact
 from bridge.api.schema import shown
 from bridge.model.device import AuthType, Slot
@@ -62,11 +62,6 @@ class ShownDevice(DeviceSummary, omit_defaults=True, kw_only=True):
     connection_status_update_time: PreciseTime | None = None
     active_time: PreciseTime | None = None
     extension_info: Annotated[msgspec.Raw, shown(type="object")] | None = None
-
-
-class Page(msgspec.Struct, omit_defaults=True):
-    count: int
-    marker: str | None = None
 
 
 class Devices(msgspec.Struct):

@@ -4,7 +4,9 @@ import re
 from hashlib import sha256
 
 from bridge.api.iotda.errors import bad_parameter
+from bridge.api.operation import Parameter
 from bridge.api.resource import Call
+from bridge.api.schema import text as text_of
 from bridge.model.once import Once
 
 FIELD = b"idempotency-key"
@@ -12,6 +14,14 @@ _KEY = re.compile(r"[!-~]{1,255}")
 _STRING = re.compile(r'"((?:[ !#-\[\]-~]|\\["\\])*)"')
 """A string of RFC 8941, section 3.3.3."""
 _ESCAPED = re.compile(r"\\(.)")
+
+PARAMETER = Parameter(
+    "Idempotency-Key",
+    text_of(_KEY),
+    "The request may be repeated for 24 hours with the same body and key, which is its device's own; bare or in quotes."
+    " Not together with waiting for the reply.",
+    "header",
+)
 
 
 def parse_once(call: Call, body: bytes) -> Once | None:

@@ -13,17 +13,43 @@ from bridge.api.connection import leaving
 from bridge.api.direct import Direct, Reply
 from bridge.api.iotda import render
 from bridge.api.iotda.describe import operation
-from bridge.api.iotda.errors import BAD_LIMIT, BAD_MARKER, BAD_TOPIC, answer_error, bad_parameter
-from bridge.api.iotda.idempotency import FIELD, parse_once
+from bridge.api.iotda.errors import (
+    BAD_LIMIT,
+    BAD_MARKER,
+    BAD_PERIOD,
+    BAD_TIME,
+    BAD_TOPIC,
+    answer_error,
+    bad_parameter,
+)
+from bridge.api.iotda.idempotency import FIELD, PARAMETER, parse_once
 from bridge.api.iotda.parse import EXAMPLE, MessageBody, parse_message, ttl_limits
 from bridge.api.iotda.query import PARAMETERS, Page, bad_marker, check_device, check_message_id, parse_page
 from bridge.api.iotda.render import render_created, render_message, render_messages
-from bridge.api.iotda.replies import Wait, check_response_topic, parse_wait, render_no_reply, render_reply
+from bridge.api.iotda.replies import (
+    NoReply,
+    Replied,
+    Wait,
+    check_response_topic,
+    parse_wait,
+    render_no_reply,
+    render_reply,
+    wait_parameters,
+)
 from bridge.api.operation import Operation
 from bridge.api.preferences import preferences
 from bridge.api.resource import Call, Resource
 from bridge.model.clock import Clock
-from bridge.model.errors import BridgeError, DuplicateMessage, QueueFull, UnknownDevice, UnknownMessage
+from bridge.model.errors import (
+    BridgeError,
+    DuplicateMessage,
+    KeyReused,
+    QueueFull,
+    RepeatedTooLate,
+    TooManyWaiting,
+    UnknownDevice,
+    UnknownMessage,
+)
 from bridge.model.inquiry import Inquiry
 from bridge.model.message import Draft, Message
 from bridge.model.reply import Exchange
@@ -64,7 +90,7 @@ class DeviceMessages:
         ]
 
     def operations(self) -> list[Operation]:
-        return [*_collection(self._max_ttl), *_single()]
+        return [_create(self._max_ttl, self._replies.longest), _index(), *_single()]
 
     async def create(self, call: Call) -> Response:
         project, device_id = self._device(call, SEND)
@@ -176,31 +202,43 @@ def _json(body: bytes, status: int = 200) -> Response:
 _describe = partial(operation, tag="Messages")
 
 
-def _collection(max_ttl: int) -> list[Operation]:
-    return [
-        _describe(
-            "POST",
-            PATH,
-            "CreateMessage",
-            "Accept a message for a device.",
-            scope=SEND,
-            body=MessageBody,
-            example=EXAMPLE,
-            limits={"ttl": ttl_limits(max_ttl)},
-            answers={201: render.Created},
-            errors=(UnknownDevice, DuplicateMessage, QueueFull, BAD_TOPIC),
+def _create(max_ttl: int, longest_wait: int) -> Operation:
+    return _describe(
+        "POST",
+        PATH,
+        "CreateMessage",
+        "Accept a message for a device, and perhaps wait for its reply.",
+        scope=SEND,
+        query=(*wait_parameters(longest_wait), PARAMETER),
+        body=MessageBody,
+        example=EXAMPLE,
+        limits={"ttl": ttl_limits(max_ttl)},
+        answers={201: render.Created, 200: Replied, 504: NoReply},
+        errors=(
+            UnknownDevice,
+            UnknownMessage,  # deleted while its sender waited
+            DuplicateMessage,
+            QueueFull,
+            TooManyWaiting,
+            KeyReused,
+            RepeatedTooLate,
+            BAD_TOPIC,
+            BAD_TIME,
         ),
-        _describe(
-            "GET",
-            PATH,
-            "ListDeviceMessages",
-            "The messages of a device, newest first.",
-            scope=READ,
-            query=PARAMETERS,
-            answers={200: render.DeviceMessages},
-            errors=(UnknownDevice, BAD_LIMIT, BAD_MARKER),
-        ),
-    ]
+    )
+
+
+def _index() -> Operation:
+    return _describe(
+        "GET",
+        PATH,
+        "ListDeviceMessages",
+        "The messages of a device, newest first.",
+        scope=READ,
+        query=PARAMETERS,
+        answers={200: render.DeviceMessages},
+        errors=(UnknownDevice, BAD_LIMIT, BAD_MARKER, BAD_TIME, BAD_PERIOD),
+    )
 
 
 def _single() -> list[Operation]:

@@ -5,6 +5,8 @@ import re
 from collections.abc import Mapping
 from typing import NamedTuple
 
+import msgspec
+
 from bridge.api.iotda.errors import BAD_LIMIT, BAD_MARKER, bad_parameter
 from bridge.api.operation import Parameter
 from bridge.api.schema import integer, text
@@ -30,6 +32,15 @@ class Paging(NamedTuple):
     """Those with a smaller key; None: from the newest on."""
     offset: int
     """How many of them to pass over."""
+
+
+class Page(msgspec.Struct, omit_defaults=True):
+    """What an answer says of the whole list."""
+
+    count: int
+    """Of all there are, whatever the page."""
+    marker: str | None = None
+    """Of the last one here."""
 
 
 def parse_paging(given: Mapping[str, str]) -> Paging:

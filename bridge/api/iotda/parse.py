@@ -12,7 +12,7 @@ import msgspec
 
 from bridge.api.iotda.errors import BAD_TIME, BAD_TOPIC, bad_parameter
 from bridge.api.iotda.json_text import MAX_DEPTH, check_depth, decode
-from bridge.api.iotda.times import FORMS, parse_time
+from bridge.api.iotda.times import FORMS, WRITTEN, parse_time
 from bridge.api.iotda.uuid7 import uuid7
 from bridge.api.schema import shown
 from bridge.model.clock import Clock, system_clock
@@ -37,13 +37,14 @@ _PROPERTY_KEY = re.compile(r"[A-Za-z0-9_-]{1,128}")
 _PROPERTY_VALUE = re.compile(f"[A-Za-z0-9 {CHINESE}{MARKS}]{{0,128}}")
 _CORRELATION_DATA = re.compile(r"[A-Za-z0-9_-]{0,128}")
 _RESPONSE_TOPIC = re.compile(r"[A-Za-z0-9_?=$#+/-]{1,128}")
-_TOPIC = re.compile("[^+#\x00-\x1f\x7f-\x9f\ufdd0-\ufdef\ufffe\uffff]{1,128}")
+TOPIC = re.compile("[^+#\x00-\x1f\x7f-\x9f\ufdd0-\ufdef\ufffe\uffff]{1,128}")
 """Without wildcards [MQTT-3.3.2-2] and NUL [MQTT-1.5.4-2], and without the characters that a receiver may take for a
 malformed packet (MQTT 5, section 1.5.4): one message must not cost a device its connection."""
 
 
 _MESSAGE = f"The payload has at most {MAX_PAYLOAD} bytes; objects nest at most {MAX_DEPTH} levels."
 _FORMAT = "standard: the payload is an object of name, id and content; raw: the message alone. Without base64 only."
+_SEND_AT = "Not sent before this time, UTC, which is at most 7 days ahead; ttl, not 0, counts from there."
 _TTL = "Minutes that the message waits for its device; 0: deliver now or not at all."
 
 
@@ -72,10 +73,10 @@ class MessageBody(msgspec.Struct):
     properties: Properties | None = None
     encoding: Annotated[str, shown(None, "base64: the decoded bytes are the payload.", enum=ENCODINGS)] | None = None
     payload_format: Annotated[str, shown(None, _FORMAT, enum=PAYLOAD_FORMATS)] | None = None
-    topic: Annotated[str, shown(_TOPIC, "Suffix below $oc/devices/{device_id}/user/.")] | None = None
-    topic_full_name: Annotated[str, shown(_TOPIC, "Any other topic; not together with topic.")] | None = None
+    topic: Annotated[str, shown(TOPIC, "Suffix below $oc/devices/{device_id}/user/.")] | None = None
+    topic_full_name: Annotated[str, shown(TOPIC, "Any other topic; not together with topic.")] | None = None
     ttl: Annotated[int, shown(None, _TTL, minimum=0, multipleOf=TTL_STEP)] | None = None
-    send_at: Annotated[str, shown(None, "Not before this time, at most 7 days ahead.", maxLength=32)] | None = None
+    send_at: Annotated[str, shown(WRITTEN, _SEND_AT)] | None = None
 
 
 EXAMPLE = {
@@ -217,7 +218,7 @@ def _full_topic(topic: str, device_id: str) -> str:
 
 
 def check_topic(field: str, topic: str) -> None:
-    if not _TOPIC.fullmatch(topic):
+    if not TOPIC.fullmatch(topic):
         raise bad_parameter(field, "1 to 128 characters, no wildcards (+ and #), no control characters")
 
 

@@ -9,14 +9,19 @@ from starlette.routing import BaseRoute, Route
 
 from bridge.api.access import AccessCheck
 from bridge.api.base import Messages
-from bridge.api.iotda.errors import answer_error
-from bridge.api.iotda.query import check_project, cursor_of, parse_inquiry
+from bridge.api.iotda import render
+from bridge.api.iotda.describe import operation
+from bridge.api.iotda.errors import BAD_LIMIT, BAD_MARKER, BAD_PERIOD, BAD_TIME, answer_error
+from bridge.api.iotda.query import EXPORT_PARAMETERS, PROJECT_PARAMETERS, check_project, cursor_of, parse_inquiry
 from bridge.api.iotda.render import render_lines, render_page
+from bridge.api.operation import Operation
 from bridge.api.resource import Call, Resource
 from bridge.model.inquiry import Inquiry, Page
 
 PATH = "/v5/iot/{project_id}/messages"
+EXPORT = PATH + "/export"
 READ = "messages:read"
+TAG = "Messages"
 NDJSON = "application/x-ndjson"
 AT_ONCE = 500
 """Messages of an export that are in memory at the same time, at most."""
@@ -32,7 +37,34 @@ class ProjectMessages:
     def routes(self) -> list[BaseRoute]:
         return [
             Route(PATH, Resource(answer_error, {"GET": self.index}, self._check)),
-            Route(PATH + "/export", Resource(answer_error, {"GET": self.export}, self._check)),
+            Route(EXPORT, Resource(answer_error, {"GET": self.export}, self._check)),
+        ]
+
+    def operations(self) -> list[Operation]:
+        return [
+            operation(
+                "GET",
+                PATH,
+                "ListProjectMessages",
+                "The messages of all devices, newest first. A page without cursor is the last; others may be empty.",
+                tag=TAG,
+                scope=READ,
+                query=PROJECT_PARAMETERS,
+                answers={200: render.ProjectMessages},
+                errors=(BAD_LIMIT, BAD_MARKER, BAD_TIME, BAD_PERIOD),
+            ),
+            operation(
+                "GET",
+                EXPORT,
+                "ExportProjectMessages",
+                "The messages of all devices as one stream of NDJSON, a line each, newest first.",
+                tag=TAG,
+                scope=READ,
+                query=EXPORT_PARAMETERS,
+                answers={200: render.DeviceMessage},
+                media_type=NDJSON,
+                errors=(BAD_TIME, BAD_PERIOD, BAD_LIMIT, BAD_MARKER),
+            ),
         ]
 
     async def index(self, call: Call) -> Response:

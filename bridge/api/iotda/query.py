@@ -7,7 +7,7 @@ from urllib.parse import parse_qsl
 
 from bridge.api.iotda.errors import BAD_LIMIT, BAD_MARKER, BAD_PERIOD, BAD_TIME, Refusal, bad_parameter
 from bridge.api.iotda.parse import MESSAGE_ID
-from bridge.api.iotda.times import FORMS, Moment, parse_time
+from bridge.api.iotda.times import FORMS, WRITTEN, Moment, parse_time
 from bridge.api.operation import Parameter
 from bridge.api.schema import integer, text
 from bridge.model.device import DEVICE_ID, PROJECT
@@ -21,12 +21,30 @@ MAX_LIMIT = 1000
 _LIMIT = re.compile(r"[0-9]{1,4}")
 _CURSOR = re.compile(rb"s([0-9]{1,18})")
 
+_WRITTEN = {**text(WRITTEN), "examples": ["2026-01-02T03:04:05Z"]}
+_LIMITED = Parameter("limit", integer(1, MAX_LIMIT, default=DEFAULT_LIMIT))
+_IN_STATE = Parameter("status", {"type": "string", "enum": list(Status)})
 PARAMETERS = (
-    Parameter("limit", integer(1, MAX_LIMIT, default=DEFAULT_LIMIT)),
+    _LIMITED,
     Parameter("marker", text(MESSAGE_ID), "The last message_id of the page before."),
-    Parameter("status", {"type": "string", "enum": list(Status)}),
+    _IN_STATE,
+    Parameter("start_time", _WRITTEN, "Accepted then or later."),
+    Parameter("end_time", _WRITTEN, "Accepted then or earlier."),
 )
 """Of ListDeviceMessages."""
+EXPORT_PARAMETERS = (
+    Parameter("device_id", text(DEVICE_ID)),
+    _IN_STATE,
+    Parameter("from", _WRITTEN, "Accepted then or later."),
+    Parameter("to", _WRITTEN, "Accepted then or earlier."),
+)
+"""Of ExportProjectMessages."""
+PROJECT_PARAMETERS = (
+    *EXPORT_PARAMETERS,
+    _LIMITED,
+    Parameter("cursor", text(re.compile("[A-Za-z0-9_-]{1,26}")), "As the page before gave it."),
+)
+"""Of ListProjectMessages."""
 
 
 @dataclass(frozen=True, slots=True)

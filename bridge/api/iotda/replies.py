@@ -4,6 +4,7 @@ import base64
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -11,6 +12,8 @@ from bridge.api.iotda.errors import NO_REPLY, bad_parameter
 from bridge.api.iotda.parse import UserProperty
 from bridge.api.iotda.query import parameters
 from bridge.api.iotda.render import ErrorInfo, Result, error_info_of, result_of
+from bridge.api.operation import Parameter
+from bridge.api.schema import integer, shown
 from bridge.model.message import Draft, Message, Status
 from bridge.model.reply import Reply
 
@@ -18,7 +21,19 @@ DEFAULT_TIMEOUT = 10
 """Seconds; less when the configuration allows less."""
 _SECONDS = re.compile(r"[0-9]{1,9}")
 
+_PREFERENCE = "wait=10: as wait=reply and timeout=10; the answer has Preference-Applied. Others are ignored (RFC 7240)."
+
 _encode = msgspec.json.Encoder().encode
+
+
+def wait_parameters(longest: int) -> tuple[Parameter, ...]:
+    """What `parse_wait` takes."""
+    seconds = integer(1, longest, default=min(DEFAULT_TIMEOUT, longest))
+    return (
+        Parameter("wait", {"type": "string", "enum": ["reply"]}, "Answer when the device has replied."),
+        Parameter("timeout", seconds, "Seconds to wait for the reply; only with wait=reply or Prefer."),
+        Parameter("Prefer", {"type": "string", "pattern": "^[ -~]*$", "examples": ["wait=10"]}, _PREFERENCE, "header"),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +75,7 @@ def check_response_topic(draft: Draft) -> None:
 class ReplyBody(msgspec.Struct, omit_defaults=True):
     topic: str
     payload: str
-    encoding: str
-    """Of the payload: "none", it is text, or "base64"."""
+    encoding: Annotated[Literal["none", "base64"], shown(None, "Of the payload; none: it is text.")]
     latency_ms: int
     content_type: str | None = None
     user_properties: list[UserProperty] | None = None
@@ -74,7 +88,7 @@ class Replied(msgspec.Struct):
 
 
 class NoReply(msgspec.Struct, omit_defaults=True):
-    error_code: str
+    error_code: Annotated[str, shown(None, "The device did not reply in time.", enum=[NO_REPLY])]
     error_msg: str
     message_id: str
     result: Result
@@ -89,7 +103,7 @@ def render_reply(message: Message, reply: Reply) -> bytes:
     return _encode(Replied(message.draft.message_id, result_of(message), body))
 
 
-def _text(payload: bytes) -> tuple[str, str]:
+def _text(payload: bytes) -> tuple[str, Literal["none", "base64"]]:
     try:
         return payload.decode(), "none"
     except UnicodeDecodeError:

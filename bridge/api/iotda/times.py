@@ -7,6 +7,8 @@ from typing import NamedTuple
 FORMS = "yyyyMMdd'T'HHmmss'Z' or yyyy-MM-dd'T'HH:mm:ss[.SSS]'Z'"
 _COMPACT = re.compile(r"[0-9]{8}T[0-9]{6}Z")
 _ISO = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2})(?:\.([0-9]{1,3}))?Z")
+WRITTEN = re.compile(f"{_COMPACT.pattern}|{_ISO.pattern}")
+"""Either of the FORMS."""
 
 
 class Moment(NamedTuple):
