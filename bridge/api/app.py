@@ -7,6 +7,7 @@ from starlette.routing import BaseRoute, Router
 
 from bridge.api.access import AccessCheck
 from bridge.api.base import Access, BatchTasks, Broadcasts, Devices, Inbox, Messages, Replies, Rules
+from bridge.api.dataarts import confirmations
 from bridge.api.dataarts.confirmations import Confirmations
 from bridge.api.direct import Direct
 from bridge.api.dsps.dialect import Dsps
@@ -21,6 +22,7 @@ from bridge.api.iotda.rules import RoutingRules
 from bridge.api.openapi import OpenApi
 from bridge.api.operation import RouteGroup
 from bridge.api.resource import NoResource
+from bridge.api.rightech import messages as inbox_messages
 from bridge.api.rightech.messages import InboxMessages
 from bridge.api.settings import HttpSettings
 from bridge.model.clock import Clock, system_clock
@@ -73,11 +75,15 @@ def create_app(
         groups.append(BatchTaskManagement(batches, check, clock, max_body=settings.max_body, max_ttl=max_ttl))
     if broadcasts is not None:
         groups.append(BroadcastMessages(broadcasts, check, clock, max_body=settings.max_body))
-    groups.append(OpenApi(groups, max_body=settings.max_body))
-    more = dsps.routes(check, ready, clock, max_body=settings.max_body) if dsps else []
+    more: list[BaseRoute] = []
     if inbox is not None:
-        more += InboxMessages(inbox, check, settings.max_body).routes()
-        more += Confirmations(inbox, check, clock, settings.max_body).routes()
+        groups.append(InboxMessages(inbox, check, settings.max_body))
+        groups.append(Confirmations(inbox, check, clock, settings.max_body))
+        more += [inbox_messages.NOTHING, confirmations.NOTHING]
+    if dsps is not None:
+        groups += dsps.groups(check, ready, clock, max_body=settings.max_body)
+        more += dsps.nothing()
+    groups.append(OpenApi(groups, max_body=settings.max_body))
     return Api(
         device_messages.direct(),
         groups,

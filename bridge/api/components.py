@@ -10,6 +10,7 @@ from bridge.api.schema import REQUIRED
 
 Json: TypeAlias = dict[str, Any]
 
+_CODES = ("error_code", "code")
 _TEMPLATE = "#/components/schemas/{name}"
 
 
@@ -31,9 +32,11 @@ class Components:
         return self._references[kind]
 
     def error(self, body: type, errors: Sequence[ErrorCode]) -> Json:
-        """One of these errors; the first field of `body` is the code."""
-        codes = list(dict.fromkeys(error.code for error in errors))
-        code = msgspec.structs.fields(body)[0].encode_name
+        """One of these errors."""
+        codes = list(dict.fromkeys(error.code for error in errors if error.code is not None))
+        if not codes:
+            return self.reference(body)
+        code = next(field.name for field in msgspec.structs.fields(body) if field.name in _CODES)
         return {"allOf": [self.reference(body), {"properties": {code: {"enum": codes}}}]}
 
     def _narrow(self, body: type, limits: Mapping[str, Keywords]) -> None:

@@ -16,7 +16,8 @@ Messages for devices: kept durably, delivered over MQTT, and each with a state t
 
 HEAD is GET without the body. A path that is not here is answered with 404, another method with 405 and Allow. A request
 body may have {max_body} bytes, unless said otherwise. Unknown fields and parameters are ignored, and null is the same
-as absent.
+as absent. What is no HTTP, too slow or too long in its head is answered with 400, 408 or 431, an error_code and an
+error_msg, on every path.
 
 Scopes, and what each opens (`admin` opens everything):
 
@@ -100,7 +101,7 @@ def _operation(operation: Operation, components: Components) -> Json:
         content: Json = {"schema": components.reference(operation.body)}
         if operation.example:
             content["example"] = operation.example
-        request: Json = {"required": operation.body_required, "content": {"application/json": content}}
+        request: Json = {"required": operation.body_required, "content": {operation.body_media_type: content}}
         if operation.max_body is not None:
             request["description"] = f"At most {operation.max_body} bytes."
         described["requestBody"] = request
@@ -114,6 +115,10 @@ def _parameter(parameter: Parameter) -> Json:
     if parameter.description:
         described["description"] = parameter.description
     return described
+
+
+def _refusal(error: ErrorCode) -> str:
+    return f"- `{error.code}`: {error.text}" if error.code else f"- {error.text}"
 
 
 def _responses(operation: Operation, components: Components) -> Json:
@@ -130,7 +135,7 @@ def _response(operation: Operation, status: int, errors: Sequence[ErrorCode], co
     """An answer, or one of some errors, or either."""
     headers = {name: None for error in errors for name in error.headers if name in _HEADERS}
     response: Json = {
-        "description": "\n".join(f"- `{error.code}`: {error.text}" for error in errors) or HTTPStatus(status).phrase,
+        "description": "\n".join(map(_refusal, errors)) or HTTPStatus(status).phrase,
         "headers": {name: {"$ref": f"#/components/headers/{name}"} for name in ("X-Request-Id", *headers)},
     }
     content: defaultdict[str, list[Json]] = defaultdict(list)

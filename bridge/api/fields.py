@@ -11,7 +11,9 @@ from bridge.api.faults import BadField, NotJson
 MOST_PARAMETERS = 100
 T = TypeVar("T")
 _WHERE = re.compile(r" - at `\$\.?(.*)`", re.DOTALL)
-_NUMBER = re.compile(r"[0-9]{1,15}")
+MOST_DIGITS = 15
+MOST_NUMBER = 10**MOST_DIGITS - 1
+_NUMBER = re.compile(f"[0-9]{{1,{MOST_DIGITS}}}")
 
 
 def decode(body: bytes, decoder: msgspec.json.Decoder[T]) -> T:
@@ -47,7 +49,7 @@ def whole_number(field: str, text: str | None) -> int | None:
     if text is None:
         return None
     if not _NUMBER.fullmatch(text):
-        raise BadField(field, "a whole number of at most 15 digits, not negative")
+        raise BadField(field, f"a whole number of at most {MOST_DIGITS} digits, not negative")
     return int(text)
 
 

@@ -3,7 +3,8 @@
 How to describe a new route:
 
 1. The class with `routes()` has `operations()` as well, with one `operation(...)` for each method of each route
-   (`bridge.api.iotda.describe.operation`; another dialect has its own, with its own errors). See devices.py.
+   (`bridge.api.iotda.describe.operation`; the other dialects have their own describe.py, with their own errors, from
+   what is in operation.py and samples.py). See devices.py.
 2. Bodies of requests and answers are the msgspec types that the parser decodes and the renderer encodes. What else the
    parser asks of a field is said with the field, from the same constant or pattern that the parser uses:
    `name: Annotated[str, shown(NAME)] | None = None`, see schema.py. A `msgspec.Raw` says what it may be,

@@ -1,5 +1,6 @@
 """What one method of one path takes and answers, said next to its route; openapi.py makes the document of it."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeAlias
@@ -28,7 +29,8 @@ class ErrorCode:
     """One way a request can be refused: what the answer says, and which header fields it has for that."""
 
     status: int
-    code: str
+    code: str | None
+    """None: the dialect has none for it."""
     text: str
     headers: Sequence[str] = ()
 
@@ -53,7 +55,8 @@ class Operation:
     parameters: Sequence[Parameter] = ()
     body: type | None = None
     body_required: bool = True
-    example: Keywords = field(default_factory=dict)
+    body_media_type: str = "application/json"
+    example: Keywords | str = field(default_factory=dict)
     """A body that is accepted."""
     limits: Mapping[str, Keywords] = field(default_factory=dict)
     """Field of `body` → what the configuration has to say about it."""
@@ -65,6 +68,7 @@ class Operation:
     """Of `answers`."""
     errors: Sequence[ErrorCode]
     error_body: type
+    """A structure, in which `error_code` or `code` is the code."""
 
 
 class RouteGroup(Protocol):
@@ -74,3 +78,8 @@ class RouteGroup(Protocol):
 
     def operations(self) -> list[Operation]:
         """One for each method of each route."""
+
+
+def in_path(path: str, known: Mapping[str, Parameter]) -> list[Parameter]:
+    """Those of `known` that stand between braces in the path of a route."""
+    return [known[name] for name in re.findall(r"\{(\w+)\}", path)]

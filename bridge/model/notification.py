@@ -6,7 +6,7 @@ from enum import Enum, StrEnum
 
 MOST_TEXT = 65_536
 """Characters in the text of one notification."""
-_ID = re.compile(r"[0-9A-Fa-f]{24}")
+ID = re.compile(r"[0-9A-Fa-f]{24}")
 
 
 class Importance(StrEnum):
@@ -51,7 +51,7 @@ class Notification:
 
 def key_of(text: str) -> int | None:
     """The key in what may be the id of a notification; whether there is one with this id, `Notification.id` tells."""
-    key = int(text[8:], 16) if _ID.fullmatch(text) else 0
+    key = int(text[8:], 16) if ID.fullmatch(text) else 0
     return key if 0 < key < 1 << 63 else None
 
 

@@ -24,6 +24,11 @@ def stock(daemon: Daemon) -> dict[str, str]:
             made(api, "routing-rule/actions", rule_id=rule, channel="HTTP_FORWARDING", channel_detail=DETAIL)
             for _ in range(2)
         )
+        notification = put(api, "POST", "/api/v1/messages", id="lamp", importance="important", text="hot")["_id"]
+        for name in ("reader", "spare"):
+            put(api, "PUT", f"{CHANNEL}/subscription/polling/{name}")
+        put(api, "PUT", f"{CHANNEL}/message/m-0", text="hello")
+        handle = put(api, "GET", f"{CHANNEL}/subscription/polling/reader")["ackHandle"]
         later, to_stop = (made(api, "batchtasks", **LATER, task_policy=tomorrow())["task_id"] for _ in range(2))
         failed, spare_task = (made(api, "batchtasks", **FAILS)["task_id"] for _ in range(2))
         for task_id in (failed, spare_task):
@@ -34,6 +39,11 @@ def stock(daemon: Daemon) -> dict[str, str]:
         "message_id": "m-0",
         "rule_id": rule,
         "action_id": action["action_id"],
+        "channel": "news",
+        "subscriber": "reader",
+        "message": "m-0",
+        "notification_id": notification,
+        "handle": handle,
         "task_id": later,
         "to_stop": to_stop,
         "failed_task": failed,
@@ -44,6 +54,7 @@ def stock(daemon: Daemon) -> dict[str, str]:
 
 
 SUBJECT = {"resource": "device.status", "event": "update"}
+CHANNEL = "/channel/news"
 TASK = {"task_type": "createMessages", "document": {"message": "hello"}}
 LATER = {**TASK, "task_name": "later", "targets": ["lamp"]}
 FAILS = {**TASK, "task_name": "fails", "targets": ["nobody"]}
@@ -53,6 +64,12 @@ DETAIL = {"http_forwarding": {"url": "https://example.com/pushes"}}
 def made(api: Api, kind: str, **fields: object) -> Any:
     answer = api.call("POST", f"/v5/iot/default/{kind}", json.dumps(fields).encode())
     assert answer.status == 201, answer.body
+    return answer.body
+
+
+def put(api: Api, method: str, path: str, **fields: object) -> Any:
+    answer = api.call(method, path, json.dumps(fields).encode() if fields else None)
+    assert answer.status == 200, answer.body
     return answer.body
 
 

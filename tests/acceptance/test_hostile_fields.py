@@ -79,7 +79,12 @@ def stored(own: Daemon, names: dict[str, str]) -> Iterator[Stored]:
 
 @pytest.fixture(scope="module")
 def with_body(own: Daemon) -> list[Described]:
-    return [each for each in operations(own) if each.body is not None]
+    return [each for each in of_iotda(own) if each.body is not None]
+
+
+def of_iotda(daemon: Daemon) -> list[Described]:
+    """The other dialects refuse in other forms, and have tests of their own."""
+    return [each for each in operations(daemon) if each.path.startswith("/v5/")]
 
 
 def query_of(operation: Described) -> str:
@@ -189,7 +194,7 @@ def test_hostile_bodies(names: dict[str, str], with_body: list[Described], api: 
 
 def test_hostile_queries(names: dict[str, str], own: Daemon, api: Api, stored: Stored) -> None:
     before = stored.rows()
-    for operation in operations(own):
+    for operation in of_iotda(own):
         body = json.dumps(operation.body["example"]).encode() if operation.body else None
         for parameter in operation.parameters("query"):
             for text in forbidden_in_query(parameter["schema"]):
@@ -201,7 +206,7 @@ def test_hostile_queries(names: dict[str, str], own: Daemon, api: Api, stored: S
 
 def test_hostile_names_in_paths(names: dict[str, str], own: Daemon, api: Api, stored: Stored) -> None:
     before = stored.rows()
-    for operation in operations(own):
+    for operation in of_iotda(own):
         body = json.dumps(operation.body["example"]).encode() if operation.body else None
         for parameter in operation.parameters("path"):
             for text in forbidden_in_query(parameter["schema"]):

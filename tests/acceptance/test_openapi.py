@@ -12,6 +12,7 @@ from string import Template
 
 import pytest
 
+from bridge.api.dataarts.parse import EXAMPLE
 from bridge.api.iotda.parse import CHINESE
 from bridge.model.principal import APPLICATION_SCOPES
 from tests.acceptance.daemon import Daemon
@@ -31,12 +32,19 @@ MANY_CHARACTERS = re.compile(rf"{CHINESE}|(?<=\[)\^[^\]]+")
 FEW_CHARACTERS = " -~\u4e00-\u4e09"
 """To make a strategy of a class of most characters there are takes Hypothesis a second, each time."""
 THERE = """
+hooks = "lines.py"
+
 [parameters]
 "path.project_id" = "default"
 "path.device_id" = "lamp"
 "path.message_id" = "m-0"
 "path.rule_id" = "$rule_id"
 "path.action_id" = "$action_id"
+"path.channel" = "news"
+"path.subscriber" = "reader"
+"query.ackHandle" = "$handle"
+"query.category" = "*"
+"query.level" = "info"
 "path.task_id" = "$task_id"
 
 [[operations]]
@@ -68,6 +76,18 @@ include-operation-id = "DeleteRuleAction"
 parameters = { "path.action_id" = "$spare_action" }
 
 [[operations]]
+include-operation-id = ["ReadInboxMessage", "ShowMessageDetail"]
+parameters = { "path.message_id" = "$notification_id" }
+
+[[operations]]
+include-operation-id = "Poll"
+parameters = { "query.timeout" = "0" }
+
+[[operations]]
+include-operation-id = "Unsubscribe"
+parameters = { "path.subscriber" = "spare" }
+
+[[operations]]
 include-operation-id = "StopBatchTask"
 parameters = { "path.task_id" = "$to_stop" }
 
@@ -80,10 +100,21 @@ include-operation-id = "DeleteBatchTask"
 parameters = { "path.task_id" = "$spare_task" }
 """
 """What each operation finds in the store; `stock` puts it there."""
+REFUSED = (401, 403)
+"""The latter is what channels answer for no credentials, too."""
+LINES = """
+import schemathesis
+
+schemathesis.serializer.alias("application/x-ndjson", "text/plain")
+"""
+"""Schemathesis does not know by itself how to send a batch of messages."""
 HASTY = {"delivery.max_reply_wait": 1, "http.max_failed_logins": 1000}
 """Settings that leave less to wait for."""
 SOME_RULE = "rule-1"
 """In examples; the ids of rules are made here."""
+SOME_NOTIFICATION = str(EXAMPLE["message_id"])
+ENDLESS = "StreamEvents"
+"""Is not sent: its answer has no end. tests/api/dsps/test_stream.py has it."""
 NOWHERE = defaultdict(lambda: "nowhere", project_id="default")
 """Names in paths: of things that are not there."""
 
@@ -100,15 +131,17 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
 
 def test_every_answer_is_described(filled: Daemon, tmp_path: Path) -> None:
     names = stock(filled)
+    (tmp_path / "lines.py").write_text(LINES, encoding="utf-8")
     (tmp_path / "there.toml").write_text(Template(THERE).substitute(names), encoding="utf-8")
     with filled.api() as api:
         document = json.dumps(api.call("GET", "/openapi.json").body, ensure_ascii=False)
-    document = document.replace(SOME_RULE, names["rule_id"])
+    document = document.replace(SOME_RULE, names["rule_id"]).replace(SOME_NOTIFICATION, names["notification_id"])
     (tmp_path / "openapi.json").write_text(MANY_CHARACTERS.sub(FEW_CHARACTERS, document), encoding="utf-8")
     report = tmp_path / "report.ndjson"
     command = [
         *(sys.executable, "-m", "schemathesis.cli", "--config-file", "there.toml"),
         *("run", "openapi.json", "--url", "http://{}:{}".format(*filled.http), "-H", f"X-Auth-Token: {filled.token}"),
+        *("--exclude-operation-id", ENDLESS),
         *("--checks", ",".join(CHECKS), "--phases", "examples,coverage,fuzzing"),
         *("--generation-deterministic", "--max-examples", str(EXAMPLES), "--workers", "1", "--warnings", "off"),
         *("--no-color", "--report", "ndjson", "--report-ndjson-path", str(report)),
@@ -118,6 +151,8 @@ def test_every_answer_is_described(filled: Daemon, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
     statuses = statuses_of(report)
     for operation in operations(filled):
+        if operation.id == ENDLESS:
+            continue
         assert any(200 <= status < 300 for status in statuses[f"{operation.method} {operation.path}"]), (
             f"{operation.id} was never carried out: put into the store what it needs, and its name into THERE"
         )
@@ -142,7 +177,7 @@ def test_an_operation_needs_the_scope_that_is_described(filled: Daemon, scope: s
     with filled.api(token) as api:
         for operation in operations(filled):
             answer = api.call(operation.method, operation.target(NOWHERE), b"{}" if operation.body else None)
-            lacks = answer.status == 403 and scope in answer.body["error_msg"]
+            lacks = answer.status == 403 and scope in json.dumps(answer.body)
             assert lacks == (scope in operation.scopes), f"{operation.id}: {answer.body}"
 
 
@@ -150,4 +185,4 @@ def test_an_operation_without_a_scope_needs_no_credentials_and_others_do(filled:
     with filled.api("no-token") as api:
         for operation in operations(filled):
             answer = api.call(operation.method, operation.target(NOWHERE), b"{}" if operation.body else None)
-            assert (answer.status == 401) == bool(operation.scopes), f"{operation.id}: {answer.status}"
+            assert (answer.status in REFUSED) == bool(operation.scopes), f"{operation.id}: {answer.status}"

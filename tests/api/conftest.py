@@ -2,11 +2,16 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from bridge import logs
 from bridge.api.app import Api, create_app
 from bridge.api.base import Devices, Rules
+from bridge.api.dsps.dialect import Dsps
+from bridge.api.dsps.settings import ChannelSettings
 from bridge.api.server import HttpServer
 from bridge.api.settings import HttpSettings
 from tests.api.client import Client
+from tests.api.dsps.memory import MemoryChannels, MemoryRevocations
+from tests.api.managed_inbox import ManagedInbox
 from tests.api.memory import NOW, MemoryAccess, MemoryMessages, NoReplies
 from tests.api.no_batches import NoBatches, NoBroadcasts
 from tests.api.no_devices import NoDevices
@@ -56,6 +61,12 @@ def rules() -> Rules:
 
 
 @pytest.fixture
+async def inbox(clock: HandClock) -> AsyncIterator[ManagedInbox]:
+    async with ManagedInbox(clock) as managed:
+        yield managed
+
+
+@pytest.fixture
 def app(
     messages: MemoryMessages,
     devices: Devices,
@@ -63,6 +74,7 @@ def app(
     ready: Readiness,
     settings: HttpSettings,
     clock: HandClock,
+    inbox: ManagedInbox,
 ) -> Api:
     return create_app(
         messages=messages,
@@ -74,6 +86,8 @@ def app(
         settings=settings,
         max_ttl=1440,
         clock=clock,
+        inbox=inbox.inbox,
+        dsps=Dsps(MemoryChannels(), MemoryRevocations(), logs.set_level, ChannelSettings()),
         batches=NoBatches(),
         broadcasts=NoBroadcasts(),
     )

@@ -6,13 +6,25 @@ from starlette.routing import BaseRoute, Route
 from bridge.api.access import AccessCheck
 from bridge.api.base import Inbox
 from bridge.api.body import read_json
+from bridge.api.dataarts.describe import operation
 from bridge.api.dataarts.errors import answer_error
-from bridge.api.dataarts.parse import check_fields, check_project, parse_confirmation, parse_page
-from bridge.api.dataarts.render import render_record, render_records
+from bridge.api.dataarts.parse import (
+    EXAMPLE,
+    PAGE_PARAMETERS,
+    ConfirmBody,
+    check_fields,
+    check_project,
+    parse_confirmation,
+    parse_page,
+)
+from bridge.api.dataarts.render import Record, RecordList, render_record, render_records
+from bridge.api.operation import Operation
 from bridge.api.resource import Call, NoResource, Resource
 from bridge.model.clock import Clock
+from bridge.model.errors import AlreadyProcessed, PastTime, TooBroad, UnknownNotification
 
 PATH = "/v1/{project_id}/service/messages"
+MESSAGE = PATH + "/{message_id}"
 READ = "events:read"
 WRITE = "events:write"
 
@@ -30,8 +42,41 @@ class Confirmations:
     def routes(self) -> list[BaseRoute]:
         return [
             Route(PATH, Resource(answer_error, {"POST": self.confirm, "GET": self.index}, self._check)),
-            Route(PATH + "/{message_id}", Resource(answer_error, {"GET": self.show}, self._check)),
-            Route("/v1/{rest:path}", NoResource(answer_error)),
+            Route(MESSAGE, Resource(answer_error, {"GET": self.show}, self._check)),
+        ]
+
+    def operations(self) -> list[Operation]:
+        return [
+            operation(
+                "POST",
+                PATH,
+                "ConfirmMessage",
+                "Confirm a notification, for now or for a time.",
+                scope=WRITE,
+                body=ConfirmBody,
+                example=EXAMPLE,
+                answers={204: None},
+                errors=(UnknownNotification, AlreadyProcessed, PastTime),
+            ),
+            operation(
+                "GET",
+                PATH,
+                "ListMessage",
+                "The notifications of a project, newest first.",
+                scope=READ,
+                query=PAGE_PARAMETERS,
+                answers={200: RecordList},
+                errors=(TooBroad,),
+            ),
+            operation(
+                "GET",
+                MESSAGE,
+                "ShowMessageDetail",
+                "A notification.",
+                scope=READ,
+                answers={200: Record},
+                errors=(UnknownNotification,),
+            ),
         ]
 
     async def confirm(self, call: Call) -> Response:
@@ -57,6 +102,10 @@ class Confirmations:
         check_project(project)
         check_fields(call.fields)
         return project, principal.name
+
+
+NOTHING = Route("/v1/{rest:path}", NoResource(answer_error))
+"""Every other path below /v1."""
 
 
 def _json(body: bytes) -> Response:

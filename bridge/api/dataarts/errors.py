@@ -43,7 +43,7 @@ TABLE: Mapping[type[BaseException], tuple[int, str, str]] = {  # {} stands for t
 }
 
 
-class _Error(msgspec.Struct):
+class DataArtsError(msgspec.Struct):
     error_code: str
     error_msg: str
 
@@ -56,11 +56,11 @@ def answer_error(scope: Scope, error: BaseException) -> Response:
     status, code, text = TABLE.get(type(error), (500, INTERNAL, f"process failed. Request id: {scope[KEY]}."))
     if status == 500:
         log.error("request %s: %s %r failed", scope[KEY], scope["method"], scope["path"], exc_info=error)
-    body = _encode(_Error(code, text.format(error)))
-    return Response(body, status, _headers(error), "application/json")
+    body = _encode(DataArtsError(code, text.format(error)))
+    return Response(body, status, headers_of(error), "application/json")
 
 
-def _headers(error: BaseException) -> dict[str, str]:
+def headers_of(error: BaseException) -> dict[str, str]:
     match error:
         case faults.WrongMethod():
             return {"Allow": error.allow}

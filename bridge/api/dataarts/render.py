@@ -4,7 +4,7 @@ The vendor's record describes an application for an API; what of it has a meanin
 """
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -14,6 +14,30 @@ OPEN = "STATUS_TYPE_PENDING_CHECK"
 """Not confirmed yet."""
 SCHEDULED = "STATUS_TYPE_PENDING_EXECUTE"
 PROCESSED = "STATUS_TYPE_PASSED"
+
+
+class Record(msgspec.Struct, omit_defaults=True):
+    """What `record` makes, for the description of the API."""
+
+    id: str
+    api_apply_status: Literal["STATUS_TYPE_PENDING_CHECK", "STATUS_TYPE_PENDING_EXECUTE", "STATUS_TYPE_PASSED"]
+    api_name: str
+    apply_time: int
+    comment: str
+    user_name: str
+    api_id: str | None = None
+    api_using_time: int | None = None
+    approval_time: int | None = None
+    approver_name: str | None = None
+
+
+class RecordList(msgspec.Struct):
+    """What `render_records` makes."""
+
+    total: int
+    records: list[Record]
+
+
 _encode = msgspec.json.Encoder().encode
 
 

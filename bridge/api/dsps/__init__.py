@@ -13,5 +13,6 @@ duration.py   Go's durations
 handle.py     the acknowledgement handle
 render.py     bodies of answers
 errors.py     the error table
+describe.py   what operations have in common, for /openapi.json
 dialect.py    all paths
 """

@@ -6,16 +6,24 @@ from collections.abc import Callable
 from starlette.responses import Response
 
 from bridge.api.base import Revocations
+from bridge.api.dsps.describe import LOG_LEVEL, REVOCATION, operation
 from bridge.api.dsps.errors import invalid, missing
-from bridge.api.dsps.gate import Gate
+from bridge.api.dsps.gate import ADMIN, Gate
 from bridge.api.dsps.parse import parameters, parse_revocation
-from bridge.api.dsps.render import render_json
+from bridge.api.dsps.render import ProbeNotReady, ProbeOk, Revoked, render_json
+from bridge.api.operation import Operation
 from bridge.api.resource import Call, Handler
 
 log = logging.getLogger(__name__)
 
 SetLogLevel = Callable[[str, str], None]
 """(category, level). Errors: LookupError for an unknown category, ValueError for an unknown level."""
+
+
+LIVENESS = "/probe/liveness"
+READINESS = "/probe/readiness"
+LEVEL = "/admin/log/level"
+REVOKE = "/admin/jwt/revoke"
 
 
 class Administration:
@@ -29,11 +37,14 @@ class Administration:
 
     def handlers(self) -> dict[str, dict[str, Handler]]:
         return {
-            "/probe/liveness": {"GET": self.liveness},
-            "/probe/readiness": {"GET": self.readiness},
-            "/admin/log/level": {"PUT": self.log_level},
-            "/admin/jwt/revoke": {"PUT": self.revoke},
+            LIVENESS: {"GET": self.liveness},
+            READINESS: {"GET": self.readiness},
+            LEVEL: {"PUT": self.log_level},
+            REVOKE: {"PUT": self.revoke},
         }
+
+    def operations(self) -> list[Operation]:
+        return [*_about_probes(), *_about_settings()]
 
     async def liveness(self, _call: Call) -> Response:
         return _json({"status": "ok"})
@@ -62,6 +73,45 @@ class Administration:
         await self._revocations.revoke_jwt(revocation.jti, revocation.exp)
         log.info("JSON Web Token revoked", extra={"jti": revocation.jti})
         return _json({"jti": revocation.jti, "exp": revocation.exp})
+
+
+def _about_probes() -> list[Operation]:
+    return [
+        operation("GET", LIVENESS, "ProbeLiveness", "Whether the process answers.", scope=None, answers={200: ProbeOk}),
+        operation(
+            "GET",
+            READINESS,
+            "ProbeReadiness",
+            "Whether messages are accepted and devices can connect.",
+            scope=None,
+            answers={200: ProbeOk, 500: ProbeNotReady},
+        ),
+    ]
+
+
+def _about_settings() -> list[Operation]:
+    return [
+        operation(
+            "PUT",
+            LEVEL,
+            "SetLogLevel",
+            "Change what is logged, until the daemon ends.",
+            scope=ADMIN,
+            parameters=LOG_LEVEL,
+            answers={204: None},
+            errors=[refuse(name) for name in ("category", "level") for refuse in (missing, invalid)],
+        ),
+        operation(
+            "PUT",
+            REVOKE,
+            "RevokeJwt",
+            "Do not accept a JSON Web Token any more.",
+            scope=ADMIN,
+            parameters=REVOCATION,
+            answers={200: Revoked},
+            errors=(missing("jti"), invalid("jti"), invalid("exp")),
+        ),
+    ]
 
 
 def _json(content: object, status: int = 200) -> Response:

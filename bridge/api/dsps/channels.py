@@ -1,20 +1,43 @@
 """Channels: publish one message or a batch, and look at what there is."""
 
 import asyncio
+from functools import partial
 
+import msgspec
 from starlette.responses import Response
 
 from bridge.api.base import Channels
 from bridge.api.body import read_body
-from bridge.api.dsps.errors import UNKNOWN_CHANNEL, Refusal, rejected
+from bridge.api.dsps.describe import PROJECT_PARAMETER, operation
+from bridge.api.dsps.errors import Refusal, no_channel, not_json, rejected
 from bridge.api.dsps.gate import READ, WRITE, Gate, Place
-from bridge.api.dsps.parse import check_id, parse_batch, parse_content
-from bridge.api.dsps.render import render_channel, render_channels, render_json
+from bridge.api.dsps.parse import (
+    BATCH_EXAMPLE,
+    MAX_DEPTH,
+    MAX_LINES,
+    check_id,
+    parse_batch,
+    parse_content,
+    too_many_lines,
+)
+from bridge.api.dsps.render import (
+    ChannelList,
+    Published,
+    PublishedBatch,
+    ShownChannel,
+    render_channel,
+    render_channels,
+    render_json,
+)
+from bridge.api.operation import Operation
 from bridge.api.resource import Call, Handler
 from bridge.model.event import BUILT_IN
 
 PATH = "/channel"
 CHANNEL = PATH + "/{channel}"
+BATCH = CHANNEL + "/message"
+MESSAGE = BATCH + "/{message}"
+_ONLY_DAEMON = "only the daemon publishes in this channel"
 
 
 class ChannelMessages:
@@ -27,9 +50,12 @@ class ChannelMessages:
         return {
             PATH: {"GET": self.index},
             CHANNEL: {"GET": self.show},
-            CHANNEL + "/message": {"POST": self.publish_batch},
-            CHANNEL + "/message/{message}": {"PUT": self.publish},
+            BATCH: {"POST": self.publish_batch},
+            MESSAGE: {"PUT": self.publish},
         }
+
+    def operations(self) -> list[Operation]:
+        return [*_about_publishing(), *_about_channels()]
 
     async def publish(self, call: Call) -> Response:
         place = await self._enter_to_publish(call)
@@ -51,7 +77,7 @@ class ChannelMessages:
         place = await self._gate.enter(call, READ)
         info = self._channels.channel(*place)
         if info is None:
-            raise Refusal(404, "Channel not found", UNKNOWN_CHANNEL)
+            raise no_channel()
         return _json(render_channel(info))
 
     async def index(self, call: Call) -> Response:
@@ -62,8 +88,59 @@ class ChannelMessages:
     async def _enter_to_publish(self, call: Call) -> Place:
         place = await self._gate.enter(call, WRITE)
         if place.channel in BUILT_IN:
-            raise rejected("only the daemon publishes in this channel")
+            raise rejected(_ONLY_DAEMON)
         return place
+
+
+_BUILT_IN = rejected(_ONLY_DAEMON)
+_write = partial(operation, scope=WRITE, parameters=(PROJECT_PARAMETER,))
+_read = partial(operation, scope=READ, parameters=(PROJECT_PARAMETER,))
+
+
+def _about_publishing() -> list[Operation]:
+    return [
+        _write(
+            "PUT",
+            MESSAGE,
+            "Publish",
+            f"Publish any JSON, of at most {MAX_DEPTH} levels. Repeating it changes nothing.",
+            body=msgspec.Raw,
+            example={"hello": "world"},
+            answers={200: Published},
+            errors=(_BUILT_IN, not_json()),
+        ),
+        _write(
+            "POST",
+            BATCH,
+            "PublishBatch",
+            f'Publish up to {MAX_LINES} messages: one {{"messageID", "content"}} a line, whatever Content-Type says.',
+            body=str,
+            body_media_type="application/x-ndjson",
+            example=BATCH_EXAMPLE,
+            answers={200: PublishedBatch},
+            errors=(_BUILT_IN, Refusal(400, "Line NUMBER: what is wrong with it"), too_many_lines()),
+        ),
+    ]
+
+
+def _about_channels() -> list[Operation]:
+    return [
+        _read(
+            "GET",
+            CHANNEL,
+            "ShowChannel",
+            "How many messages there are, and who subscribes.",
+            answers={200: ShownChannel},
+            errors=(no_channel(),),
+        ),
+        _read(
+            "GET",
+            PATH,
+            "ListChannels",
+            "Those that the caller may use.",
+            answers={200: ChannelList},
+        ),
+    ]
 
 
 def _json(body: bytes) -> Response:

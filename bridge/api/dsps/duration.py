@@ -20,12 +20,12 @@ MOST_DIGITS = 19
 _UNIT = "|".join(NANOSECONDS)
 _NUMBER = r"([0-9]+(?:\.[0-9]*)?|\.[0-9]+)"
 _PART = re.compile(f"{_NUMBER}({_UNIT})")
-_DURATION = re.compile(f"([+-]?)(0|(?:{_NUMBER.replace('(', '(?:', 1)}(?:{_UNIT}))+)")
+DURATION = re.compile(f"([+-]?)(0|(?:{_NUMBER.replace('(', '(?:', 1)}(?:{_UNIT}))+)")
 
 
 def parse_duration(text: str) -> float:
     """Seconds, negative for one that begins with a minus. Error: ValueError."""
-    match = _DURATION.fullmatch(text)
+    match = DURATION.fullmatch(text)
     if match is None:
         raise ValueError(text)
     total = sum(_nanoseconds(number, unit) for number, unit in _PART.findall(match[2]))

@@ -44,6 +44,10 @@ def missing(parameter: str) -> Refusal:
     return Refusal(400, f'Missing "{parameter}" parameter')
 
 
+def no_channel() -> Refusal:
+    return Refusal(404, "Channel not found", UNKNOWN_CHANNEL)
+
+
 def rejected(reason: str) -> Refusal:
     return Refusal(403, f"Unauthorized: {reason}", REJECTED)
 
@@ -88,7 +92,7 @@ def refusal_of(error: BaseException) -> Refusal | None:
     return refuse(error) if refuse else None
 
 
-class _Error(msgspec.Struct, omit_defaults=True):
+class DspsError(msgspec.Struct, omit_defaults=True):
     error: str
     code: str | None = None
 
@@ -107,4 +111,4 @@ def answer_error(scope: Scope, error: BaseException) -> Response:
     if refusal is None:
         log.error("request %s: %s %r failed", scope[KEY], scope["method"], scope["path"], exc_info=error)
         refusal = Refusal(500, f"Internal error. Request id: {scope[KEY]}")
-    return Response(_encode(_Error(refusal.text, refusal.code)), refusal.status, refusal.headers, "application/json")
+    return Response(_encode(DspsError(refusal.text, refusal.code)), refusal.status, refusal.headers, "application/json")

@@ -13,7 +13,7 @@ from bridge.api.dsps.errors import malformed_handle
 
 _POSITION_SIZE = 8
 _CHECKSUM_SIZE = 10
-_HANDLE = re.compile(r"[A-Za-z0-9_-]{24}", re.ASCII)
+HANDLE = re.compile(r"[A-Za-z0-9_-]{24}", re.ASCII)
 """18 bytes are 24 digits without a bit to spare, so no two handles mean the same."""
 
 
@@ -32,7 +32,7 @@ class Handles:
 
     def decode(self, handle: str) -> int:
         """The position. Refuses what is not a handle of this subscriber."""
-        if _HANDLE.fullmatch(handle):
+        if HANDLE.fullmatch(handle):
             data = base64.urlsafe_b64decode(handle)
             number = data[:_POSITION_SIZE]
             if data[_POSITION_SIZE:] == self._checksum(number):

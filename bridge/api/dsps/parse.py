@@ -23,14 +23,17 @@ MAX_JTI = 512
 LAST_SECOND = 253_402_300_799
 """The end of the year 9999."""
 
-_ID = re.compile(r"[0-9a-z][0-9a-z_-]{0,62}")
-_MAX = re.compile(r"[+-]?[0-9]{1,19}")
+ID = re.compile(r"[0-9a-z][0-9a-z_-]{0,62}")
+_MAX_DIGITS = 19
+MAX_WANTED = 10**_MAX_DIGITS - 1
+"""What `max` may say."""
+_MAX = re.compile(f"[+-]?[0-9]{{1,{_MAX_DIGITS}}}")
 _SECONDS = re.compile(r"[0-9]{1,12}")
 _check_json = msgspec.json.Decoder(msgspec.Raw).decode
 
 
 def check_id(parameter: str, text: str) -> str:
-    if not _ID.fullmatch(text):
+    if not ID.fullmatch(text):
         raise invalid(parameter)
     return text
 
@@ -102,12 +105,19 @@ class _Line(msgspec.Struct):
 _decode_line = msgspec.json.Decoder(_Line).decode
 
 
+BATCH_EXAMPLE = '{"messageID": "m-1", "content": {"hello": "world"}}\n{"messageID": "m-2", "content": 2}\n'
+
+
+def too_many_lines() -> Refusal:
+    return Refusal(400, f"More than {MAX_LINES} messages in one request")
+
+
 def parse_batch(body: bytes) -> list[Post]:
     """One {"messageID", "content"} a line, at most MAX_LINES. A refusal names the line."""
     posts: list[Post] = []
     for number, line in _lines(body):
         if len(posts) == MAX_LINES:
-            raise Refusal(400, f"More than {MAX_LINES} messages in one request")
+            raise too_many_lines()
         try:
             posts.append(_post(line))
         except Refusal as refusal:

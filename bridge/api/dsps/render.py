@@ -2,12 +2,75 @@
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
 from bridge.api.dsps.handle import Handles
 from bridge.model.event import ChannelInfo, Event, Polled
+
+
+class NamedSubscriber(msgspec.Struct):
+    """This type and those below are for the description of the API; contents are written as they are stored."""
+
+    channelID: str
+    subscriberID: str
+
+
+class ChannelMessage(msgspec.Struct):
+    messageID: str
+    content: msgspec.Raw
+
+
+class PolledMessages(msgspec.Struct, omit_defaults=True):
+    """`ackHandle` is there when there are messages."""
+
+    channelID: str
+    messages: list[ChannelMessage]
+    moreMessages: bool
+    ackHandle: str | None = None
+
+
+class Published(msgspec.Struct):
+    channelID: str
+    messageID: str
+
+
+class PublishedBatch(msgspec.Struct):
+    channelID: str
+    published: int
+    duplicates: int
+
+
+class ShownSubscriber(msgspec.Struct):
+    subscriberID: str
+    lag: int
+    lastAccess: str
+
+
+class ShownChannel(msgspec.Struct):
+    channelID: str
+    messages: int
+    oldest: str | None
+    subscribers: list[ShownSubscriber]
+
+
+class ChannelList(msgspec.Struct):
+    channels: list[ShownChannel]
+
+
+class Revoked(msgspec.Struct):
+    jti: str
+    exp: int
+
+
+class ProbeOk(msgspec.Struct):
+    status: Literal["ok"]
+
+
+class ProbeNotReady(msgspec.Struct):
+    status: Literal["not ready"]
+
 
 render_json = msgspec.json.Encoder().encode
 

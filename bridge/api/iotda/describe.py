@@ -1,6 +1,5 @@
 """How an operation of this dialect is described: what is the same for all of them, filled in."""
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TypeAlias
 
@@ -19,7 +18,8 @@ from bridge.api.iotda.errors import (
     refusal_of,
 )
 from bridge.api.iotda.parse import MESSAGE_ID
-from bridge.api.operation import ErrorCode, Keywords, Operation, Parameter
+from bridge.api.operation import ErrorCode, Keywords, Operation, Parameter, in_path
+from bridge.api.samples import sample
 from bridge.api.schema import text
 from bridge.model.device import DEVICE_ID, PROJECT
 from bridge.model.errors import StoreUnavailable
@@ -44,10 +44,6 @@ _BAD_REQUESTS: Mapping[str, str] = {
     BAD_LIMIT: "limit is out of range.",
     BAD_MARKER: "marker is none that a page before gave.",
     BAD_TOPIC: "A topic that cannot be.",
-}
-_SAMPLES: Mapping[type[BaseException], BaseException] = {
-    faults.Forbidden: faults.Forbidden("these credentials belong to another project, or lack the scope that is named"),
-    faults.NotJson: faults.NotJson("it is not JSON, nested too deep, or of another media type"),
 }
 _ANY = [ErrorCode(status, error.error_code, error.error_msg) for status, error in UNREADABLE.items()]
 _DEFECT = ErrorCode(500, "IOTDA.000001", "Internal error; the text gives the request id, and the log has the details.")
@@ -89,7 +85,7 @@ def operation(
         summary=summary,
         tag=tag,
         scope=scope,
-        parameters=[*_in_path(path), *query],
+        parameters=[*in_path(path, PATH_PARAMETERS), *query],
         body=body,
         body_required=body_required,
         example=example or {},
@@ -110,11 +106,7 @@ def error_codes(reasons: Iterable[Reason]) -> list[ErrorCode]:
 def _error_code(reason: Reason) -> ErrorCode:
     if isinstance(reason, str):
         return ErrorCode(400, reason, _BAD_REQUESTS[reason])
-    refusal = refusal_of(_SAMPLES.get(reason) or reason())
+    refusal = refusal_of(sample(reason))
     if refusal is None:
         raise LookupError(f"{reason.__name__} is not in the error table of this dialect")
     return ErrorCode(refusal.status, refusal.code, refusal.text, tuple(refusal.headers or ()))
-
-
-def _in_path(path: str) -> list[Parameter]:
-    return [PATH_PARAMETERS[name] for name in re.findall(r"\{(\w+)\}", path)]

@@ -33,6 +33,15 @@ _TABLE: Mapping[type[BaseException], tuple[int, str]] = {  # {} stands for the e
 }
 
 
+class RightechError(msgspec.Struct):
+    success: bool
+    name: str
+    code: str
+    message: str
+    tags: list[str]
+    codes: list[str]
+
+
 _encode = msgspec.json.Encoder().encode
 
 
@@ -40,14 +49,14 @@ def error_body(status: int, detail: str) -> bytes:
     phrase = HTTPStatus(status).phrase
     tags = [f"error_{phrase.lower().replace(' ', '_')}", "error_messages"]
     return _encode(
-        {
-            "success": False,
-            "name": phrase.title().replace(" ", "") + "Error",
-            "code": str(status),
-            "message": f"{phrase}: {detail}" if detail else phrase,
-            "tags": tags,
-            "codes": tags,
-        }
+        RightechError(
+            success=False,
+            name=phrase.title().replace(" ", "") + "Error",
+            code=str(status),
+            message=f"{phrase}: {detail}" if detail else phrase,
+            tags=tags,
+            codes=tags,
+        )
     )
 
 

@@ -1,5 +1,7 @@
 """Messages of the inbox: list, create, read, clear, history, bounds."""
 
+from functools import partial
+
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
@@ -7,12 +9,40 @@ from bridge.api.access import AccessCheck
 from bridge.api.base import Inbox
 from bridge.api.body import read_json
 from bridge.api.faults import NoCredentials
+from bridge.api.operation import Operation
 from bridge.api.resource import Call, Handler, NoResource, Resource
+from bridge.api.rightech.describe import operation
 from bridge.api.rightech.errors import answer_error
-from bridge.api.rightech.parse import parse_notice, parse_only, parse_project, parse_read, parse_selection
-from bridge.api.rightech.render import SUCCESS, render_bounds, render_entity, render_list
+from bridge.api.rightech.parse import (
+    ONLY,
+    POST_EXAMPLE,
+    READ_EXAMPLE,
+    SELECTION,
+    PostBody,
+    ReadBody,
+    parse_notice,
+    parse_only,
+    parse_project,
+    parse_read,
+    parse_selection,
+)
+from bridge.api.rightech.render import (
+    SUCCESS,
+    Entity,
+    PartOfBounds,
+    PartOfEntity,
+    Success,
+    render_bounds,
+    render_entity,
+    render_list,
+)
+from bridge.model.errors import TooBroad, UnknownNotification
 
 PATH = "/api/v1/messages"
+CLEAR = PATH + "/clear"
+HISTORY = PATH + "/history"
+BOUNDS = HISTORY + "/bounds"
+READING = PATH + "/read/{message_id}"
 READ = "events:read"
 WRITE = "events:write"
 
@@ -29,13 +59,15 @@ class InboxMessages:
     def routes(self) -> list[BaseRoute]:
         paths: dict[str, dict[str, Handler]] = {
             PATH: {"GET": self.index, "POST": self.create},
-            PATH + "/clear": {"DELETE": self.clear},
-            PATH + "/history": {"GET": self.history},
-            PATH + "/history/bounds": {"GET": self.bounds},
-            PATH + "/read/{message_id}": {"PATCH": self.mark_read},
+            CLEAR: {"DELETE": self.clear},
+            HISTORY: {"GET": self.history},
+            BOUNDS: {"GET": self.bounds},
+            READING: {"PATCH": self.mark_read},
         }
-        routes = [Route(path, Resource(answer_error, handlers, self._check)) for path, handlers in paths.items()]
-        return [*routes, Route("/api/v1/{rest:path}", NoResource(answer_error))]
+        return [Route(path, Resource(answer_error, handlers, self._check)) for path, handlers in paths.items()]
+
+    def operations(self) -> list[Operation]:
+        return [*_about_reading(), *_about_writing()]
 
     async def index(self, call: Call) -> Response:
         project, query = self._project(call, READ), call.scope["query_string"]
@@ -69,6 +101,57 @@ class InboxMessages:
         project = parse_project(call.scope["query_string"], call.principal.project)
         self._check.enter(call, project, scope)
         return project
+
+
+NOTHING = Route("/api/v1/{rest:path}", NoResource(answer_error))
+"""Every other path below /api/v1."""
+
+_select = partial(operation, "GET", scope=READ, query=(*SELECTION, ONLY), errors=(TooBroad,))
+
+
+def _about_reading() -> list[Operation]:
+    return [
+        _select(
+            PATH,
+            "ListInbox",
+            "Notifications that have entered since it was cleared, newest first.",
+            answer=list[PartOfEntity],
+        ),
+        _select(HISTORY, "ListInboxHistory", "All notifications there are, newest first.", answer=list[PartOfEntity]),
+        _select(
+            BOUNDS,
+            "ShowInboxBounds",
+            "How many there are, and the times of the first and the last.",
+            answer=PartOfBounds,
+        ),
+    ]
+
+
+def _about_writing() -> list[Operation]:
+    return [
+        operation(
+            "POST",
+            PATH,
+            "CreateInboxMessage",
+            "Put a notification into the inbox.",
+            scope=WRITE,
+            body=PostBody,
+            example=POST_EXAMPLE,
+            answer=Entity,
+        ),
+        operation("DELETE", CLEAR, "ClearInbox", "Empty the inbox; the history stays.", scope=WRITE, answer=Success),
+        operation(
+            "PATCH",
+            READING,
+            "ReadInboxMessage",
+            "Mark a notification as read, or as unread.",
+            scope=WRITE,
+            body=ReadBody,
+            example=READ_EXAMPLE,
+            answer=Entity,
+            errors=(UnknownNotification,),
+        ),
+    ]
 
 
 def _json(body: bytes) -> Response:

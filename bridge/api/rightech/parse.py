@@ -4,11 +4,14 @@ Unknown fields and parameters are ignored, and so is what the server owns. null 
 """
 
 import re
+from typing import Annotated
 
 import msgspec
 
 from bridge.api.faults import BadField
-from bridge.api.fields import decode, query_parameters, whole_number
+from bridge.api.fields import MOST_NUMBER, decode, query_parameters, whole_number
+from bridge.api.operation import Parameter
+from bridge.api.schema import integer, shown, text
 from bridge.model.device import DEFAULT_PROJECT, PROJECT
 from bridge.model.notification import MOST_TEXT, Importance, Notice, Selection
 
@@ -20,22 +23,51 @@ _OBJECT = re.compile("[^\x00-\x1f\x7f-\x9f]{1,128}")
 _OBJECT_RULE = "1 to 128 characters, no control characters"
 
 
+_TEXT = shown(minLength=1, maxLength=MOST_TEXT)
+
+
 class TextBody(msgspec.Struct):
-    text: str | None = None
-    type: str | None = None
+    text: Annotated[str, _TEXT] | None = None
+    type: Annotated[str, shown(enum=["text"])] | None = None
 
 
 class PostBody(msgspec.Struct):
     """Types only, the rules are in `parse_notice`."""
 
-    id: str | None = None
-    importance: str | None = None
-    text: str | None = None
-    body: TextBody | None = None
+    id: Annotated[str, shown(_OBJECT, "What it is about: nearly always a device id.", required=True)] | None = None
+    importance: Annotated[str, shown(enum=list(Importance), required=True)] | None = None
+    text: Annotated[str, _TEXT] | None = None
+    body: Annotated[TextBody, shown(description="In place of text; one of the two is required.")] | None = None
 
 
 class ReadBody(msgspec.Struct):
-    read: bool | None = None
+    read: Annotated[bool, shown(required=True)] | None = None
+
+
+_MOMENT = integer(0, MOST_NUMBER)
+PROJECT_PARAMETER = Parameter("project", text(PROJECT), "For credentials that open every project.")
+ONLY = Parameter(
+    "only",
+    {"type": "string", "pattern": f"^[^,]*(?:,[^,]*){{0,{MOST_ONLY - 1}}}$"},
+    "Fields to keep, separated by commas; a dot goes into a field: id,body.text.",
+)
+SELECTION = (
+    Parameter("begin", _MOMENT, "Entered then or later, in milliseconds since the epoch."),
+    Parameter("from", _MOMENT, "The same as begin, which decides where both are given."),
+    Parameter("end", _MOMENT, "Entered then or earlier."),
+    Parameter("to", _MOMENT, "The same as end, which decides where both are given."),
+    Parameter("offset", integer(0, MOST_NUMBER, default=0)),
+    Parameter("limit", integer(0, MOST_NUMBER, default=DEFAULT_LIMIT), f"More than {MOST_LISTED} is {MOST_LISTED}."),
+    Parameter("id", text(_OBJECT), "What they are about: nearly always a device id."),
+    Parameter("importance", {"type": "string", "enum": list(Importance)}),
+    Parameter("read", {"type": "boolean"}),
+    Parameter(
+        "search", {"type": "string", "minLength": 1, "maxLength": MOST_SEARCHED}, "Part of the text, in whatever case."
+    ),
+)
+"""Which notifications."""
+POST_EXAMPLE = {"id": "lamp", "importance": "important", "text": "The lamp is hot."}
+READ_EXAMPLE = {"read": True}
 
 
 _POST = msgspec.json.Decoder(PostBody)
@@ -118,19 +150,19 @@ def _importance(value: str) -> Importance:
         raise BadField("importance", _IMPORTANCES) from None
 
 
-def _flag(field: str, text: str | None) -> bool | None:
-    if text not in {None, "true", "false"}:
+def _flag(field: str, value: str | None) -> bool | None:
+    if value not in {None, "true", "false"}:
         raise BadField(field, "true or false")
-    return None if text is None else text == "true"
+    return None if value is None else value == "true"
 
 
 def _text(fields: PostBody) -> str:
     """Flat, or in a body as it comes back."""
-    where, text = "text", fields.text
-    if text is None and fields.body is not None:
-        where, text = "body.text", fields.body.text
+    where, given = "text", fields.text
+    if given is None and fields.body is not None:
+        where, given = "body.text", fields.body.text
         if fields.body.type not in {None, "text"}:
             raise BadField("body.type", "text")
-    if text is None or not 1 <= len(text) <= MOST_TEXT:
+    if given is None or not 1 <= len(given) <= MOST_TEXT:
         raise BadField(where, f"required, 1 to {MOST_TEXT} characters")
-    return text
+    return given

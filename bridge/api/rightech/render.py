@@ -1,15 +1,67 @@
 """What the core speaks → JSON of the dialect. Pure."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
-from bridge.model.notification import Bounds, Notification
+from bridge.model.notification import Bounds, Importance, Notification
 
 Paths = tuple[tuple[str, ...], ...]
 """Of `only`: (("a",), ("b", "c")) for `a,b.c`; empty: everything."""
 _encode = msgspec.json.Encoder().encode
+
+
+class NoticeText(msgspec.Struct):
+    text: str
+    type: Literal["text"]
+
+
+class Entity(msgspec.Struct, omit_defaults=True):
+    """What `entity` makes. This and the types below are for the description of the API."""
+
+    id: str
+    time: int
+    importance: Importance
+    read: bool
+    body: NoticeText
+    type: Literal["object"]
+    key: str = msgspec.field(name="_id")
+    process_time: int | None = None
+    processed_time: int | None = None
+
+
+class PartOfText(msgspec.Struct, omit_defaults=True):
+    text: str | None = None
+    type: Literal["text"] | None = None
+
+
+class PartOfEntity(msgspec.Struct, omit_defaults=True):
+    """What `only` leaves of it; without `only`, all of it."""
+
+    id: str | None = None
+    time: int | None = None
+    importance: Importance | None = None
+    read: bool | None = None
+    body: PartOfText | None = None
+    type: Literal["object"] | None = None
+    key: str | None = msgspec.field(name="_id", default=None)
+    process_time: int | None = None
+    processed_time: int | None = None
+
+
+class PartOfBounds(msgspec.Struct):
+    """`min` and `max` are null when there is none; `only` may leave out any of it."""
+
+    count: int = 0
+    min: int | None = None
+    max: int | None = None
+    success: bool = True
+
+
+class Success(msgspec.Struct):
+    success: Literal[True]
+
 
 SUCCESS = b'{"success":true}'
 
