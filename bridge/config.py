@@ -19,6 +19,7 @@ from bridge import values
 from bridge.api.settings import HttpSettings
 from bridge.broker.settings import MqttSettings
 from bridge.delivery.settings import DeliverySettings
+from bridge.events.settings import LONGEST, ChannelSettings
 from bridge.logs import LogSettings
 from bridge.store.settings import StoreSettings
 
@@ -26,6 +27,7 @@ SECTIONS: dict[str, type[Any]] = {
     "http": HttpSettings,
     "mqtt": MqttSettings,
     "delivery": DeliverySettings,
+    "channels": ChannelSettings,
     "store": StoreSettings,
     "log": LogSettings,
 }
@@ -40,6 +42,7 @@ CHECKS: dict[str, Callable[[Any], None]] = {
     "mqtt.tls_bind": values.check_address_if_any,
     "mqtt.device_publish": values.check_topic_filters,
     "mqtt.device_subscribe": values.check_topic_filters,
+    "channels.lifetimes": lambda value: values.check_rules(value, 0.01, LONGEST),
 }
 """Forms that a type and bounds cannot express."""
 
@@ -51,6 +54,7 @@ class Settings:
     http: HttpSettings = dataclasses.field(default_factory=HttpSettings)
     mqtt: MqttSettings = dataclasses.field(default_factory=MqttSettings)
     delivery: DeliverySettings = dataclasses.field(default_factory=DeliverySettings)
+    channels: ChannelSettings = dataclasses.field(default_factory=ChannelSettings)
     store: StoreSettings = dataclasses.field(default_factory=StoreSettings)
     log: LogSettings = dataclasses.field(default_factory=LogSettings)
 

@@ -17,6 +17,7 @@ from bridge.broker import MqttBroker
 from bridge.config import Settings
 from bridge.data_dir import ADMIN_TOKEN, DataDir
 from bridge.delivery import Delivery
+from bridge.events import Events
 from bridge.model.clock import Clock, system_clock
 from bridge.registry import Presence, Registry
 from bridge.rules import Rules
@@ -58,14 +59,19 @@ async def serve(settings: Settings, clock: Clock) -> None:
         token, first_start = data_dir.admin_token()
         store.put_token("admin", token, None, frozenset(("admin",)))
 
+        events = Events(store, store, settings.channels, clock)
+        events.start()
+        closing.callback(events.stop)
         broker = MqttBroker(settings.mqtt, store, clock)
-        delivery = Delivery(store, broker.hub, settings.delivery, clock)
+        delivery = Delivery(store, broker.hub, settings.delivery, clock, events.message_status)
         broker.listen(delivery)
         store.on_device_change(broker.hub.device_changed)
         store.on_device_change(delivery.device_changed)
         delivery.start()
         presence = Presence(store, clock)
         broker.hub.watch(presence)
+        broker.hub.watch(events.connections)
+        broker.hub.keep_with(events.uplinks)
         presence.start()
         closing.callback(presence.stop)
         rules = Rules(store)
@@ -77,6 +83,7 @@ async def serve(settings: Settings, clock: Clock) -> None:
             devices=Registry(store, broker.hub, presence),
             rules=rules,
             access=store,
+            channels=events.channels,
             ready=lambda: ready,
             settings=settings.http,
             max_ttl=settings.delivery.max_ttl,
@@ -88,6 +95,7 @@ async def serve(settings: Settings, clock: Clock) -> None:
         await http.start()
         closing.push_async_callback(http.stop)
         closing.callback(delivery.stop)  # first of all: senders that wait get their answer
+        closing.callback(events.channels.close)  # and so do polls
 
         ready = True
         addresses = _joined(*http.address), _joined(*broker.address)

@@ -168,3 +168,14 @@ def check_topic_filters(value: tuple[str, ...]) -> None:
         except ProtocolError:
             problem = f'has "{topic_filter}", which is no topic filter: # is the last level, + a whole level'
             raise Refused(problem) from None
+
+
+def check_rules(value: Mapping[str, Any], low: float, high: float) -> None:
+    """Regular expressions, each with a number within the bounds."""
+    for pattern, number in value.items():
+        try:
+            re.compile(pattern)
+        except re.error as error:
+            raise Refused(f'has "{pattern}", which is no regular expression: {error}') from None
+        if not KINDS[float].fits(number) or not low <= number <= high:
+            raise Refused(f'has {shown(number)} for "{pattern}": give a number, {low} to {high}')

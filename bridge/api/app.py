@@ -6,7 +6,7 @@ from typing import Any
 from starlette.routing import Router
 
 from bridge.api.access import AccessCheck
-from bridge.api.base import Access, Devices, Messages, Rules
+from bridge.api.base import Access, Channels, Devices, Messages, Rules
 from bridge.api.direct import Direct
 from bridge.api.health import health_routes
 from bridge.api.iotda.devices import DeviceManagement
@@ -33,6 +33,7 @@ def create_app(
     devices: Devices,
     rules: Rules,
     access: Access,
+    channels: Channels | None = None,
     ready: Callable[[], bool],
     settings: HttpSettings,
     max_ttl: int,

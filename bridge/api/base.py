@@ -6,6 +6,7 @@ from typing import Protocol
 from bridge.model.access_key import AccessKey
 from bridge.model.device import Slot
 from bridge.model.errors import BridgeError
+from bridge.model.event import ChannelInfo, Polled
 from bridge.model.message import Draft, Message, Status
 from bridge.model.principal import Principal
 from bridge.model.record import Amendment, Enrolment, Found, Record, Search
@@ -124,6 +125,47 @@ class Rules(Protocol):
 
     async def remove_action(self, project: str, action_id: str) -> None:
         """Errors: UnknownAction, StoreUnavailable."""
+
+
+class Channels(Protocol):
+    """Channels of events, and the applications that poll them. Each project has channels of its own."""
+
+    async def subscribe(self, project: str, channel: str, subscriber: str) -> None:
+        """Returns once it is durable; it hears what is published from then on. Repeating it leaves the position alone.
+
+        Errors: StoreUnavailable.
+        """
+
+    async def unsubscribe(self, project: str, channel: str, subscriber: str) -> None:
+        """Also if it never existed. Its waiting polls end with UnknownSubscriber. Errors: StoreUnavailable."""
+
+    async def poll(self, project: str, channel: str, subscriber: str, *, at_most: int, wait: float) -> Polled:
+        """What the subscriber has not acknowledged, oldest first; fewer than `at_most` if they are large, with `more`
+        set. Waits for up to `wait` seconds until there is something.
+
+        Errors: UnknownSubscriber, StoreUnavailable.
+        """
+
+    async def acknowledge(self, project: str, channel: str, subscriber: str, position: int) -> None:
+        """Everything up to that position, durably; without effect when that was acknowledged before.
+
+        Errors: UnknownSubscriber, StoreUnavailable.
+        """
+
+    async def publish(self, project: str, channel: str, message_id: str, content: str) -> bool:
+        """`content` is JSON text, and stays as it is. True: every subscriber there is will get it, durably. False: a
+        message of that id is still kept; nothing is delivered and nobody woken. Errors: StoreUnavailable."""
+
+    def knows(self, project: str, channel: str, subscriber: str) -> bool: ...
+
+    def channel(self, project: str, channel: str) -> ChannelInfo | None:
+        """None: nobody subscribed to it and nothing is kept."""
+
+    def channels(self, project: str) -> list[ChannelInfo]:
+        """By name."""
+
+    def close(self) -> None:
+        """Polls that wait return with nothing; later ones do not wait."""
 
 
 class Access(Protocol):

@@ -1,5 +1,6 @@
 """The seam between delivery and MQTT: how a message is handed down, and what comes back up."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Protocol
@@ -7,7 +8,7 @@ from typing import Protocol
 from bridge.model.device import Device
 from bridge.model.message import AcknowledgedBy
 from bridge.model.principal import Principal
-from bridge.mqtt import Properties, Publish
+from bridge.mqtt import Properties, Publish, ReasonCode
 
 
 @dataclass(slots=True)
@@ -85,6 +86,14 @@ class UplinkListener(Protocol):
     def published(self, device: Device, publish: Publish) -> None:
         """The device sent a message that it was allowed to send, at QoS 2 once. A gateway also speaks for the devices
         behind it: whose message it is, the topic says."""
+
+
+class UplinkKeeper(Protocol):
+    """Who keeps what devices say. Called from the packet path: returns at once, never raises."""
+
+    def keep(self, device: Device, publish: Publish, done: Callable[[Publish, ReasonCode], None]) -> ReasonCode | None:
+        """SUCCESS: it is not to be kept. 0x80 and above: it was, and cannot be. None: `done` is called later, when it
+        is durable or cannot be; for one device in the order of the messages."""
 
 
 class Directory(Protocol):

@@ -2,7 +2,15 @@
 
 import asyncio
 
-from bridge.broker.base import ConnectionListener, Directory, Downlink, DownlinkListener, Handed, UplinkListener
+from bridge.broker.base import (
+    ConnectionListener,
+    Directory,
+    Downlink,
+    DownlinkListener,
+    Handed,
+    UplinkKeeper,
+    UplinkListener,
+)
 from bridge.broker.handshake import Handshake
 from bridge.broker.identity import TopicAccess
 from bridge.broker.login import Login
@@ -46,6 +54,10 @@ class Hub:
     def hear(self, listener: UplinkListener) -> None:
         """To be called before the first connection."""
         self.router.uplinks.append(listener)
+
+    def keep_with(self, keeper: UplinkKeeper) -> None:
+        """Who keeps what devices publish, before it is acknowledged. To be called before the first connection."""
+        self.router.keeper = keeper
 
     # Connections
 

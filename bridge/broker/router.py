@@ -2,8 +2,9 @@
 
 import asyncio
 import logging
+from collections.abc import Callable
 
-from bridge.broker.base import DownlinkListener, UplinkListener
+from bridge.broker.base import DownlinkListener, UplinkKeeper, UplinkListener
 from bridge.broker.identity import TopicAccess
 from bridge.broker.session import Flight, Line, Session
 from bridge.broker.settings import MqttSettings
@@ -27,6 +28,7 @@ class Router:
         self._access = access
         self._trees: dict[str, SubscriptionTree] = {}
         self.uplinks: list[UplinkListener] = []
+        self.keeper: UplinkKeeper | None = None
         self._devices: dict[tuple[str, str], Session] = {}
 
     def device_connected(self, session: Session, device_id: str) -> None:
@@ -61,16 +63,27 @@ class Router:
             tree.remove(session, topic_filter)
         session.subscriptions = {}
 
-    def accept(self, session: Session, publish: Publish) -> ReasonCode:
+    def accept(
+        self, session: Session, publish: Publish, kept: Callable[[Publish, ReasonCode], None]
+    ) -> ReasonCode | None:
         """A PUBLISH from a client. Returns the reason code for its acknowledgement; before 5 a client is not told that
-        its message went nowhere [MQTT-3.3.5-2]."""
+        its message went nowhere [MQTT-3.3.5-2]. None: `kept` is called with it later."""
         if not self._access.may_publish(session.identity, publish.topic):
             _log.warning("publish not allowed", extra={"client": session.client_id, "topic": publish.topic})
             return ReasonCode.NOT_AUTHORIZED
-        if session.identity.device is not None:
+        device = session.identity.device
+        waits = False
+        if device is not None:
+            if self.keeper is not None:
+                reason = self.keeper.keep(device, publish, kept)
+                waits = reason is None
+                if reason:  # a client that sends it again must not be heard twice
+                    return reason
             for listener in self.uplinks:
-                listener.published(session.identity.device, publish)
+                listener.published(device, publish)
         reached = self.route(session.identity.project, publish, session)
+        if waits:
+            return None
         # The vendor's tree is the platform's own: what a device says there always has a reader.
         return ReasonCode.SUCCESS if reached or publish.topic.startswith("$") else ReasonCode.NO_MATCHING_SUBSCRIBERS
 

@@ -101,6 +101,7 @@ class Session:
         "queue",
         "queued_bytes",
         "starved",
+        "storing",
         "subscriptions",
         "unsent",
         "will",
@@ -119,6 +120,8 @@ class Session:
         """Flights of an earlier connection that were not yet sent again on this one."""
         self.incoming: set[int] = set()
         """Packet identifiers of QoS 2 messages from the client that it has not released [MQTT-4.3.3-10]."""
+        self.storing: dict[int, Line] = {}
+        """Those of them that are not durable yet, each with the connection it came on."""
         self.queue: deque[Queued] = deque()
         self.queued_bytes = 0
         self.dropped = 0

@@ -30,6 +30,7 @@ class Wire(asyncio.Protocol):
     """Subclasses get `received`, `failed`, `lost` and `drained`, and use `write` and `hang_up`.
 
     `seen`: the wheel's tick of the last bytes from the client. `congested`: the client does not read what it is sent.
+    `stalled`: what it sent is not worked off yet; more is not read.
     """
 
     __slots__ = (
@@ -44,6 +45,7 @@ class Wire(asyncio.Protocol):
         "congested",
         "linger",
         "seen",
+        "stalled",
         "version",
     )
 
@@ -58,6 +60,7 @@ class Wire(asyncio.Protocol):
         self.seen = wheel.now
         self.closing = False
         self.congested = False
+        self.stalled = False
         self.linger = 0
         self.version = Version.V311
 
@@ -155,7 +158,8 @@ class Wire(asyncio.Protocol):
             self._transport.pause_reading()
 
     def resume_reading(self) -> None:
-        if self._transport is not None and not self.closing:
+        """Unless there is another reason not to."""
+        if self._transport is not None and not (self.closing or self._paused or self.stalled):
             self._transport.resume_reading()
 
     def send(self, packet: Packet) -> None:

@@ -17,13 +17,13 @@ exactly once (`Moves`), whatever the order in which acknowledgement, expiry and 
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TypeAlias
 
 from bridge.broker.base import Downlinks, Handed
 from bridge.delivery.answers import Answers
-from bridge.delivery.base import MessageStore
+from bridge.delivery.base import NO_CHANNELS, MessageStore
 from bridge.delivery.drains import Drains
 from bridge.delivery.expiry import Expiry
 from bridge.delivery.moves import Moves
@@ -46,11 +46,20 @@ _LEFT_OVER = "the daemon stopped before the device acknowledged it"
 class Delivery:
     """Implements `bridge.broker.base.DownlinkListener` towards the broker and the use cases towards the API."""
 
-    def __init__(self, store: MessageStore, downlinks: Downlinks, settings: DeliverySettings, clock: Clock) -> None:
+    def __init__(
+        self,
+        store: MessageStore,
+        downlinks: Downlinks,
+        settings: DeliverySettings,
+        clock: Clock,
+        channels: Mapping[str, int] = NO_CHANNELS,
+    ) -> None:
+        """`channels`: by project, where changes of messages are told, as it is at the time of the change."""
         self._store = store
         self._downlinks = downlinks
         self._settings = settings
         self._clock = clock
+        self._channels = channels
         self._outboxes: dict[int, Outbox] = {}
         self._moves = Moves(store)
         self._answers = Answers(settings.ack_wait)
@@ -60,7 +69,7 @@ class Delivery:
     def start(self) -> None:
         """To be called before the first device connects."""
         left = Outcome(Status.FAILED, self._clock(), None, Failure.OFFLINE, _LEFT_OVER)
-        self._store.fail_uncached(left, _uncached_ended)
+        self._store.fail_uncached(left, _uncached_ended, self._channels)
         self._expiry.start()
 
     def stop(self) -> None:
@@ -93,7 +102,8 @@ class Delivery:
         lifetime = draft.ttl * _MINUTE or int(self._settings.uncached_wait * 1000)
         message = Message(outbox.device.key, draft, now, now + lifetime)
         outbox.pending += 1
-        self._store.add(message, partial(self._added, outbox, message))
+        channel = self._channels.get(project) if draft.ttl else None  # without a ttl it is not cached
+        self._store.add(message, partial(self._added, outbox, message), channel)
         if not draft.ttl:
             outbox.uncached.add(message.seq)
         self._answers.open(message.seq, partial(_tell, message, done))
@@ -107,7 +117,8 @@ class Delivery:
             raise UnknownMessage(message_id)
         self._moves.begin_removal(message.seq)
         removed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._store.remove(message.seq, partial(self._removed, outbox, message.seq, removed))
+        done = partial(self._removed, outbox, message.seq, removed)
+        self._store.remove(message.seq, done, self._channels.get(project), self._clock())
         await asyncio.shield(removed)
 
     def message(self, project: str, device_id: str, message_id: str) -> Message:
@@ -243,7 +254,7 @@ class Delivery:
             return
         outbox.forget(seq)
         outbox.pending -= 1
-        self._moves.finish(seq, outcome, self._answers.give)
+        self._moves.finish(seq, outcome, self._answers.give, self._channels.get(outbox.device.project))
 
     def _expire(self, seq: int, device: int, expires_at: int) -> None:
         outbox = self._outboxes.get(device)

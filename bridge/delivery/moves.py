@@ -49,10 +49,12 @@ class Moves:
         """Whether it is decided, and no longer counts as PENDING."""
         return seq in self._decided
 
-    def finish(self, seq: int, outcome: Outcome, told: Callable[[int, Outcome], None]) -> None:
-        """`told(seq, outcome)` is called when the outcome may be told."""
+    def finish(
+        self, seq: int, outcome: Outcome, told: Callable[[int, Outcome], None], channel: int | None = None
+    ) -> None:
+        """`told(seq, outcome)` is called when the outcome may be told. `channel`: as in `MessageStore`."""
         self._decided[seq] = outcome
-        self._write(seq, outcome, told)
+        self._write(seq, outcome, told, channel)
         if outcome.status is Status.DELIVERED:
             told(seq, outcome)
 
@@ -63,16 +65,16 @@ class Moves:
             message.outcome = decided
         return message
 
-    def _write(self, seq: int, outcome: Outcome, told: Callable[[int, Outcome], None]) -> None:
+    def _write(self, seq: int, outcome: Outcome, told: Callable[[int, Outcome], None], channel: int | None) -> None:
         def done(result: bool | BridgeError) -> None:
             if isinstance(result, BridgeError):
                 _log.error(
                     "outcome not written yet", extra={"seq": seq, "status": outcome.status, "error": str(result)}
                 )
-                asyncio.get_running_loop().call_later(_RETRY, self._write, seq, outcome, told)
+                asyncio.get_running_loop().call_later(_RETRY, self._write, seq, outcome, told, channel)
                 return
             del self._decided[seq]
             if result and outcome.status is not Status.DELIVERED:
                 told(seq, outcome)
 
-        self._store.finish(seq, outcome, done)
+        self._store.finish(seq, outcome, done, channel)

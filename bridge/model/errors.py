@@ -19,6 +19,7 @@ BridgeError
 ├── UnknownAction          the project has no action with that id
 ├── TooManyRules           the project has as many rules as one may have
 ├── TooManyActions         the rule has as many actions as one may have
+├── UnknownSubscriber      the channel has no subscriber of that name, or it was away for too long
 ├── QueueFull              the device has as many PENDING messages as the configuration allows
 ├── BadSettings            the configuration asks for something that cannot work
 └── StoreUnavailable       the disk or the database refuses; nothing was accepted
@@ -98,6 +99,10 @@ class TooManyRules(BridgeError):
 
 
 class TooManyActions(BridgeError):
+    pass
+
+
+class UnknownSubscriber(BridgeError):
     pass
 
 

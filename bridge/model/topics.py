@@ -38,3 +38,19 @@ def is_system_downlink(device_id: str, topic: str) -> bool:
         return False
     rest = topic[len(tree) :]
     return rest == "messages/down" or rest.startswith(_SYSTEM_DOWNLINKS)
+
+
+def is_uplink(topic: str) -> bool:
+    """Where a device sends messages when it names no topic of its own."""
+    return topic == f"{device_tree(device_of(topic))}sys/messages/up"
+
+
+_REPORTS = ("sys/messages/up", "sys/properties/report", "sys/events/up")
+
+
+def is_report(topic: str) -> bool:
+    """Topics on which a device tells applications something; the others are between it and the platform."""
+    if not topic.startswith("$oc/devices/"):
+        return False
+    rest = topic.split("/", 3)[3:]
+    return bool(rest) and (rest[0].startswith("user/") or rest[0] in _REPORTS)

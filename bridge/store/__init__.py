@@ -1,4 +1,4 @@
-"""What survives a restart: messages, devices, tokens, access keys. The only package that knows SQL."""
+"""What survives a restart: messages, events, devices, tokens, access keys. The only package that knows SQL."""
 
 from bridge.store.access_keys import ListedKey
 from bridge.store.admin import Admin

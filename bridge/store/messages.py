@@ -3,21 +3,25 @@
 import contextlib
 import itertools
 import sqlite3
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
+from types import MappingProxyType
 
 from bridge.model.device import Device
 from bridge.model.errors import BridgeError
+from bridge.model.event import CANCELLED
 from bridge.model.message import Message, Outcome, Status
 from bridge.store import statements
 from bridge.store.blocks import blocks
 from bridge.store.connection import refusing
+from bridge.store.journal import Change, Journal
 from bridge.store.rows import Row, added_row, outcome_row, read_device, read_message, read_some
-from bridge.store.writer import Add, Finish, Other, Writer
+from bridge.store.writer import Add, Finish, Other, Telling, Writer
 
 MOST_LISTED = 8 * 1024 * 1024
 """Characters of content after which `messages` ends."""
 MOST_PENDING = 1024 * 1024
 """The same for `pending`, which is read for many devices at once."""
+NO_CHANNELS: Mapping[str, int] = MappingProxyType({})
 
 
 class Messages:
@@ -30,27 +34,46 @@ class Messages:
         # its row is messages in flight, which are in memory and end with the daemon.
         self._seq = self._read(statements.LAST_SEQ, ())[0][0] or 0
 
-    def add(self, message: Message, done: Callable[[BridgeError | None], None]) -> None:
+    def add(self, message: Message, done: Callable[[BridgeError | None], None], channel: int | None = None) -> None:
         self._seq += 1
         message.seq = self._seq
-        self._writer.put(Add(added_row(message), done))
+        self._writer.put(Add(added_row(message), done, channel))
 
-    def finish(self, seq: int, outcome: Outcome, done: Callable[[bool | BridgeError], None]) -> None:
-        self._writer.put(Finish((seq, *outcome_row(outcome)), done))
+    def finish(
+        self, seq: int, outcome: Outcome, done: Callable[[bool | BridgeError], None], channel: int | None = None
+    ) -> None:
+        self._writer.put(Finish((seq, *outcome_row(outcome)), done, channel))
 
-    def remove(self, seq: int, done: Callable[[Status | BridgeError | None], None]) -> None:
+    def remove(
+        self, seq: int, done: Callable[[Status | BridgeError | None], None], channel: int | None = None, at: int = 0
+    ) -> None:
         def run(connection: sqlite3.Connection) -> Status | None:
             row = connection.execute(statements.STATUS, (seq,)).fetchone()
             connection.execute(statements.REMOVE, (seq,))
             return Status(row[0]) if row else None
 
-        self._writer.put(Other(run, done))
+        def tell(connection: sqlite3.Connection, journal: Journal) -> Status | None:
+            if connection.execute(statements.STATUS, (seq,)).fetchone() == (Status.PENDING,) and channel is not None:
+                journal.changed([Change(channel, seq, CANCELLED, at)])
+            return run(connection)
 
-    def fail_uncached(self, outcome: Outcome, done: Callable[[int | BridgeError], None]) -> None:
+        self._writer.put(Other(run, done) if channel is None else Telling(tell, done))
+
+    def fail_uncached(
+        self, outcome: Outcome, done: Callable[[int | BridgeError], None], channels: Mapping[str, int] = NO_CHANNELS
+    ) -> None:
+        row = outcome_row(outcome)
+
         def run(connection: sqlite3.Connection) -> int:
-            return connection.execute(statements.FAIL_UNCACHED, outcome_row(outcome)).rowcount
+            return connection.execute(statements.FAIL_UNCACHED, row).rowcount
 
-        self._writer.put(Other(run, done))
+        def tell(connection: sqlite3.Connection, journal: Journal) -> int:
+            uncached = connection.execute(statements.UNCACHED).fetchall()
+            told = [Change(channels[project], seq, *row) for seq, project in uncached if project in channels]
+            journal.changed(told)
+            return run(connection)
+
+        self._writer.put(Telling(tell, done) if channels else Other(run, done))
 
     def message(self, device: int, message_id: str) -> Message | None:
         rows = self._read(statements.MESSAGE, (message_id, device))

@@ -10,6 +10,8 @@ from bridge.model.record import Activity, Enrolment, Profile, Record, Sighting
 
 Row = tuple[Any, ...]
 
+CREATED_AT = 11
+"""Where it stands in `statements.ADDED`."""
 DEVICE_WIDTH = 13
 """Columns in `statements.DEVICE_COLUMNS`."""
 

@@ -170,6 +170,38 @@ def rules(database: Database) -> None:
     """)
 
 
+@MIGRATIONS()
+def channels(database: Database) -> None:
+    # AUTOINCREMENT: a channel that is gone and comes back is another one, and its events have greater positions.
+    # event has no foreign key: each of its inserts would look the channel up, which was just updated for it.
+    database.executescript("""
+        CREATE TABLE channel (
+            key INTEGER PRIMARY KEY AUTOINCREMENT,
+            project TEXT NOT NULL,
+            name TEXT NOT NULL,
+            last INTEGER NOT NULL,
+            UNIQUE (project, name)
+        );
+        CREATE TABLE subscriber (
+            channel INTEGER NOT NULL REFERENCES channel (key),
+            name TEXT NOT NULL,
+            position INTEGER NOT NULL,
+            seen INTEGER NOT NULL,
+            PRIMARY KEY (channel, name)
+        ) WITHOUT ROWID;
+        CREATE TABLE event (
+            seq INTEGER PRIMARY KEY,
+            channel INTEGER NOT NULL,
+            position INTEGER NOT NULL,
+            at INTEGER NOT NULL,
+            message_id TEXT,
+            content TEXT NOT NULL
+        );
+        CREATE UNIQUE INDEX event_by_position ON event (channel, position);
+        CREATE UNIQUE INDEX event_by_id ON event (channel, message_id) WHERE message_id IS NOT NULL;
+    """)
+
+
 NAMES = {
     devices.__name__,
     messages.__name__,
@@ -178,5 +210,6 @@ NAMES = {
     access_keys.__name__,
     device_records.__name__,
     rules.__name__,
+    channels.__name__,
 }
 """Every migration this version knows."""

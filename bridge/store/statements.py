@@ -17,8 +17,11 @@ ADDED = (
 ADDED_WIDTH = 14
 FINISHED_WIDTH = 6
 SIGHTED_WIDTH = 4
-SIGHTED_AT_ONCE = (64, 8, 1)
-"""Rows in one merged statement. Few sizes: it is not as hot as the others, and they share a cache."""
+SIZES = (64, 8, 1)
+"""Rows in one merged statement that is not as hot as the others: few sizes, because they share a cache."""
+SIGHTED_AT_ONCE = SIZES
+EVENT_COLUMNS = "channel, position, at, message_id, content"
+SUBJECT_COLUMNS = "device.device_id, device.node_id, device.product_id, device.gateway_id, device.app_id, device.tags"
 WHOLE = (
     "seq, device, message_id, content, ttl, name, encoding, payload_format, topic, correlation_data, response_topic, "
     "user_properties, created_at, expires_at, status, finished_at, acknowledged_by, failure, detail"
@@ -46,6 +49,14 @@ def _sight(count: int) -> str:
     return f"""
         UPDATE device SET online = v.column2, changed_at = v.column3, active_at = ifnull(active_at, v.column4)
         FROM (VALUES {_rows(count, SIGHTED_WIDTH)}) AS v WHERE device.key = v.column1
+    """
+
+
+def _told(count: int) -> str:
+    """What an event says about messages, by seq."""
+    return f"""
+        SELECT message.seq, message.message_id, message.name, message.topic, {SUBJECT_COLUMNS}
+        FROM message JOIN device ON device.key = message.device WHERE message.seq IN ({", ".join("?" * count)})
     """
 
 
@@ -132,3 +143,40 @@ ACCESS_KEY = "SELECT sk, name, project, scopes FROM access_key WHERE ak = ?"
 
 CHANGES = "SELECT seq, kind, device, project, name FROM change WHERE seq > ? ORDER BY seq LIMIT ?"
 LAST_CHANGE = "SELECT max(seq) FROM change"
+
+
+CHANNEL = """
+    INSERT INTO channel (project, name, last)
+    VALUES (?, ?, (SELECT ifnull(max(seq), 0) + 1 FROM sqlite_sequence WHERE name = 'channel') << 32)
+    ON CONFLICT DO NOTHING
+"""
+CHANNEL = "SELECT key, last FROM channel WHERE project = ? AND name = ?"
+CHANNEL_LAST = "SELECT last FROM channel WHERE key = ?"
+MOVE_LAST = "UPDATE channel SET last = ? WHERE key = ?"
+DROP_CHANNEL = """
+    DELETE FROM channel WHERE key = ? AND NOT EXISTS (SELECT 1 FROM subscriber WHERE subscriber.channel = channel.key)
+"""
+SUBSCRIBE = "INSERT INTO subscriber (channel, name, position, seen) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING"
+UNSUBSCRIBE = "DELETE FROM subscriber WHERE channel = ? AND name = ?"
+SUBSCRIBER_POSITION = "SELECT position FROM subscriber WHERE channel = ? AND name = ?"
+ACKNOWLEDGE = "UPDATE subscriber SET position = ?, seen = ? WHERE channel = ? AND name = ? AND position < ?"
+SEEN = "UPDATE subscriber SET seen = ? WHERE channel = ? AND name = ?"
+EVENTS = """
+    SELECT position, at, message_id, content FROM event WHERE channel = ? AND position > ? AND at >= ?
+    ORDER BY position LIMIT ?
+"""
+EVENT_KNOWN = "SELECT 1 FROM event WHERE channel = ? AND message_id = ?"
+FIRST_EVENT = "SELECT position, at FROM event WHERE channel = ? ORDER BY position LIMIT 1"
+# Of the oldest ones: up to where they are too old.
+OLD_EVENTS = """
+    SELECT ifnull(max(position) FILTER (WHERE at < ?), 0)
+    FROM (SELECT position, at FROM event WHERE channel = ? ORDER BY position LIMIT ?)
+"""
+PRUNE_EVENTS = "DELETE FROM event WHERE channel = ? AND position <= ?"
+EVENT = {count: f"INSERT INTO event ({EVENT_COLUMNS}) VALUES {_rows(count, 5)}" for count in SIZES}
+SUBJECT = f"SELECT {SUBJECT_COLUMNS} FROM device WHERE key = ?"
+TOLD = {count: _told(count) for count in SIZES}
+UNCACHED = """
+    SELECT message.seq, device.project FROM message JOIN device ON device.key = message.device
+    WHERE message.ttl = 0 AND message.status = 'PENDING'
+"""

@@ -14,6 +14,7 @@ from bridge.store.admin import Admin
 from bridge.store.changes import Changes
 from bridge.store.connection import open_connection
 from bridge.store.directory import Directory
+from bridge.store.events import Events
 from bridge.store.management import Management
 from bridge.store.messages import Messages
 from bridge.store.retention import Retention
@@ -30,8 +31,8 @@ LOOK_EVERY = 0.25
 PRUNE_EVERY = 60.0
 
 
-class Store(Messages, Sightings, Directory):
-    """Messages, devices, tokens and access keys in one SQLite file. All methods belong to the event loop's thread.
+class Store(Messages, Sightings, Events, Directory):
+    """Messages, events, devices and credentials in one SQLite file. All methods belong to the event loop's thread.
 
     A change of a device or a credential is noticed at once if it was made here, within a second if another process
     made it.

@@ -21,10 +21,11 @@ before) the transaction is rolled back and the same batch is run again one write
 transaction, each with a result of its own. Duplicates are rare and cost twice; everything else is cheap.
 
 Errors. A write that breaks a constraint, or that SQLite cannot take (an integer of 70 bits), fails alone. Any other
-error of the database (disk full, I/O) rolls the batch back. Its adds are refused with StoreUnavailable, and what is
-left gets another chance: on a full disk the end of a delivery needs no room, and must not be lost for the sake of a new
-message. If that fails as well, everybody gets StoreUnavailable. The thread lives on and tries the next batch from the
-start. Every write gets exactly one result, and results reach the loop in the order of the writes, one wake-up a batch.
+error of the database (disk full, I/O) rolls the batch back. Its adds and all that makes events are refused with
+StoreUnavailable, and what is left gets another chance: on a full disk the end of a delivery needs no room, and must not
+be lost for the sake of a new message. If that fails as well, everybody gets StoreUnavailable. The thread lives on and
+tries the next batch from the start. Every write gets exactly one result, and results reach the loop in the order of the
+writes, one wake-up a batch.
 """
 
 import asyncio
@@ -38,7 +39,10 @@ from itertools import chain, groupby
 from typing import Any, TypeAlias, TypeVar
 
 from bridge.model.errors import BridgeError, DuplicateMessage, StoreUnavailable, UnknownDevice
-from bridge.store.rows import Row
+from bridge.model.event import Extent
+from bridge.model.message import Status
+from bridge.store.journal import Change, Journal, TellStatus
+from bridge.store.rows import CREATED_AT, Row
 from bridge.store.statements import ADD, FINISH, MOST_ROWS
 
 T = TypeVar("T")
@@ -53,12 +57,14 @@ processes included."""
 class Add:
     row: Row
     done: Callable[[Any], None]
+    channel: int | None = None
 
 
 @dataclass(slots=True)
 class Finish:
     row: Row
     done: Callable[[Any], None]
+    channel: int | None = None
 
 
 @dataclass(slots=True)
@@ -67,8 +73,18 @@ class Other:
     done: Callable[[Any], None]
 
 
-Write: TypeAlias = Add | Finish | Other
+@dataclass(slots=True)
+class Telling:
+    """Any other write that makes events."""
+
+    run: Callable[[sqlite3.Connection, Journal], Any]
+    done: Callable[[Any], None]
+
+
+Write: TypeAlias = Add | Finish | Other | Telling
 END: list[Write] = []
+APART = (Other, Telling)
+Run: TypeAlias = Callable[[sqlite3.Connection, Journal, list[Write]], list[Any]]
 
 
 class Unexpected(Exception):
@@ -86,6 +102,10 @@ class Writer:
         self._idle: asyncio.Future[None] | None = None
         self._queue: queue.SimpleQueue[list[Write]] = queue.SimpleQueue()
         self._closed = False
+        self.tell_status: TellStatus | None = None
+        """Needed before the first message that names a channel."""
+        self.on_events: Callable[[Mapping[int, Extent]], None] | None = None
+        """Called in the loop after a commit, before those who wrote are: what was appended, by channel."""
         self._thread = threading.Thread(target=self._work, name="store-writer", daemon=True)
 
     def start(self) -> None:
@@ -109,9 +129,14 @@ class Writer:
         batch, self._waiting = self._waiting[:BATCH], self._waiting[BATCH:]
         self._queue.put(batch)
 
-    def _committed(self, batch: list[Write], results: list[Any]) -> None:
+    def _committed(self, batch: list[Write], results: list[Any], events: Mapping[int, Extent]) -> None:
         self._busy = False
         self._hand_over()  # first, so that the thread has work while the results are delivered
+        if events and self.on_events is not None:
+            try:
+                self.on_events(events)
+            except Exception:
+                logger.exception("a listener failed to take new events")
         deliver(batch, results)
         if self._idle is not None and not self._busy and not self._waiting:
             self._idle.set_result(None)
@@ -143,13 +168,14 @@ class Writer:
 
     def _work(self) -> None:
         while batch := self._queue.get():
-            results = self._run(batch)
+            results, events = self._run(batch)
             try:
-                self._loop.call_soon_threadsafe(self._committed, batch, results)
+                self._loop.call_soon_threadsafe(self._committed, batch, results, events)
             except RuntimeError:  # the loop was closed without closing the store: nobody is left to be told
                 break
 
-    def _run(self, batch: list[Write]) -> list[Any]:
+    def _run(self, batch: list[Write]) -> tuple[list[Any], Mapping[int, Extent]]:
+        """The result of each write, and what was appended to each channel."""
         try:
             try:
                 return self._commit(merged, batch)
@@ -160,35 +186,54 @@ class Writer:
         except sqlite3.Error as error:
             logger.error("cannot write: %s", error)
             refused = StoreUnavailable(str(error))
-            others = [write for write in batch if type(write) is not Add]
+            others = [write for write in batch if not needs_room(write)]
             if len(others) == len(batch):
-                return [refused] * len(batch)
-            results = iter(self._run(others))
-            return [refused if type(write) is Add else next(results) for write in batch]
+                return [refused] * len(batch), {}
+            left, events = self._run(others) if others else ([], {})
+            results = iter(left)
+            return [refused if needs_room(write) else next(results) for write in batch], events
 
-    def _commit(self, run: Callable[[sqlite3.Connection, list[Write]], list[Any]], batch: list[Write]) -> list[Any]:
+    def _commit(self, run: Run, batch: list[Write]) -> tuple[list[Any], Mapping[int, Extent]]:
+        journal = Journal(self._connection, self.tell_status)
         try:
-            if any(type(write) is Other for write in batch):  # it may start with a SELECT
+            if any(type(write) in APART for write in batch):  # it may start with a SELECT
                 self._connection.execute("BEGIN IMMEDIATE")
-            results = run(self._connection, batch)
+            results = run(self._connection, journal, batch)
             self._connection.commit()
         finally:
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
-        return results
+        return results, journal.written
 
 
-def merged(connection: sqlite3.Connection, batch: list[Write]) -> list[Any]:
+def tells(write: Write) -> bool:
+    """Whether it makes events."""
+    return isinstance(write, Telling) or (isinstance(write, Add | Finish) and write.channel is not None)
+
+
+def needs_room(write: Write) -> bool:
+    """Whether it makes the database larger."""
+    return type(write) is Add or tells(write)
+
+
+def merged(connection: sqlite3.Connection, journal: Journal, batch: list[Write]) -> list[Any]:
     """Results of all writes if each went as expected. Raises Unexpected or an error of the database otherwise."""
     results: list[Any] = []
-    for apart, group in groupby(batch, lambda write: type(write) is Other):
+    for apart, group in groupby(batch, lambda write: type(write) in APART):
         writes = list(group)
         if apart:
-            results += [write.run(connection) for write in writes if type(write) is Other]
+            results += [run_apart(connection, journal, write) for write in writes]
         else:
-            execute_merged(connection, ADD, [write.row for write in writes if type(write) is Add])
-            execute_merged(connection, FINISH, [write.row for write in writes if type(write) is Finish])
+            adds = [write for write in writes if type(write) is Add]
+            execute_merged(connection, ADD, [write.row for write in adds])
+            if told := [added(write.channel, write.row) for write in adds if write.channel is not None]:
+                journal.changed(told)
+            finishes = [write for write in writes if type(write) is Finish]
+            execute_merged(connection, FINISH, [write.row for write in finishes])
+            if told := [Change(write.channel, *write.row) for write in finishes if write.channel is not None]:
+                journal.changed(told)
             results += [None if type(write) is Add else True for write in writes]
+    journal.write()
     return results
 
 
@@ -200,18 +245,20 @@ def execute_merged(connection: sqlite3.Connection, statements: Mapping[int, str]
             raise Unexpected
 
 
-def one_by_one(connection: sqlite3.Connection, batch: list[Write]) -> list[Any]:
-    return [execute_alone(connection, write) for write in batch]
+def run_apart(connection: sqlite3.Connection, journal: Journal, write: Write) -> Any:
+    if isinstance(write, Telling):
+        return write.run(connection, journal)
+    assert isinstance(write, Other)  # noqa: S101  nothing else stands apart
+    return write.run(connection)
 
 
-def execute_alone(connection: sqlite3.Connection, write: Write) -> Any:
+def one_by_one(connection: sqlite3.Connection, journal: Journal, batch: list[Write]) -> list[Any]:
+    return [execute_alone(connection, journal, write) for write in batch]
+
+
+def execute_alone(connection: sqlite3.Connection, journal: Journal, write: Write) -> Any:
     try:
-        if isinstance(write, Add):
-            connection.execute(ADD[1], write.row)
-            return None
-        if isinstance(write, Finish):
-            return connection.execute(FINISH[1], write.row).rowcount == 1
-        return write.run(connection)
+        return told_alone(connection, journal, write) if tells(write) else change(connection, journal, write)
     except sqlite3.IntegrityError as error:
         return refusal(error)
     except Exception as error:
@@ -219,6 +266,43 @@ def execute_alone(connection: sqlite3.Connection, write: Write) -> Any:
             raise
         logger.exception("a write that cannot be stored")
         return StoreUnavailable(str(error))
+
+
+def told_alone(connection: sqlite3.Connection, journal: Journal, write: Write) -> Any:
+    """A change and its event: both, or neither."""
+    if not connection.in_transaction:  # a savepoint would be one of its own
+        connection.execute("BEGIN IMMEDIATE")
+    connection.execute("SAVEPOINT alone")
+    try:
+        result = change(connection, journal, write)
+        journal.write()
+    except BaseException:
+        journal.forget()
+        if connection.in_transaction:  # some errors of the disk have ended it already
+            connection.execute("ROLLBACK TO alone")
+        raise
+    finally:
+        if connection.in_transaction:
+            connection.execute("RELEASE alone")
+    return result
+
+
+def change(connection: sqlite3.Connection, journal: Journal, write: Write) -> Any:
+    if isinstance(write, Add):
+        connection.execute(ADD[1], write.row)
+        if write.channel is not None:
+            journal.changed([added(write.channel, write.row)])
+        return None
+    if isinstance(write, Finish):
+        changed = connection.execute(FINISH[1], write.row).rowcount == 1
+        if changed and write.channel is not None:
+            journal.changed([Change(write.channel, *write.row)])
+        return changed
+    return run_apart(connection, journal, write)
+
+
+def added(channel: int, row: Row) -> Change:
+    return Change(channel, row[0], Status.PENDING.value, row[CREATED_AT])
 
 
 def refusal(error: sqlite3.IntegrityError) -> BridgeError:

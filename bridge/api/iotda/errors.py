@@ -14,10 +14,13 @@ from starlette.types import Scope
 
 from bridge.api import faults
 from bridge.api.request_id import KEY
+from bridge.events import bodies
 from bridge.model import errors
-from bridge.model.message import Failure
 
 log = logging.getLogger(__name__)
+
+FAILURES = bodies.FAILURES
+"""The code in `error_info` of a FAILED message."""
 
 BAD_PARAMETER = "IOTDA.000006"
 BAD_TIME = "IOTDA.000009"
@@ -25,16 +28,6 @@ BAD_PERIOD = "IOTDA.000010"
 BAD_LIMIT = "IOTDA.000017"
 BAD_MARKER = "IOTDA.000018"
 BAD_TOPIC = "IOTDA.014150"
-
-FAILURES: Mapping[Failure, str] = {
-    Failure.OFFLINE: "IOTDA.014016",
-    Failure.NOT_SUBSCRIBED: "IOTDA.014112",
-    Failure.REFUSED: "IOTDA.014113",
-    Failure.TOO_LARGE: "IOTDA.014114",
-    Failure.DISPLACED: "IOTDA.014115",
-    Failure.UNSENDABLE: "IOTDA.014116",
-}
-"""The code in `error_info` of a FAILED message."""
 
 
 class Refusal(Exception):

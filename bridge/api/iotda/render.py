@@ -1,14 +1,14 @@
 """What the core says → JSON of this dialect. Pure."""
 
-import time
 from collections.abc import Sequence
-from functools import lru_cache
 
 import msgspec
 
 from bridge.api.iotda.errors import FAILURES
+from bridge.model import times
 from bridge.model.message import Draft, Message, Outcome
 
+compact = times.compact
 _encode = msgspec.json.Encoder().encode
 
 
@@ -108,13 +108,3 @@ def _error_info(outcome: Outcome) -> ErrorInfo | None:
     if outcome.failure is None:
         return None
     return ErrorInfo(FAILURES[outcome.failure], outcome.detail or outcome.failure.value)
-
-
-def compact(milliseconds: int) -> str:
-    """`yyyyMMdd'T'HHmmss'Z'`, UTC. Input: milliseconds since the epoch."""
-    return _compact(milliseconds // 1000)
-
-
-@lru_cache(maxsize=1024)
-def _compact(seconds: int) -> str:
-    return time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(seconds))

@@ -1,0 +1,101 @@
+"""A channel as it is kept in memory: who reads it, how far, and how far it goes. The events are in the store."""
+
+import asyncio
+
+from bridge.model.event import ChannelInfo, Extent, SubscriberInfo
+
+
+class Subscriber:
+    __slots__ = ("name", "position", "seen", "written")
+
+    def __init__(self, name: str, position: int, seen: int) -> None:
+        self.name = name
+        self.position = position
+        """Everything up to it is acknowledged."""
+        self.seen = seen
+        """Milliseconds since the epoch."""
+        self.written = seen
+        """What the store knows of `seen`."""
+
+    def advance(self, position: int) -> None:
+        """It has acknowledged everything up to there."""
+        self.position = max(self.position, position)
+
+
+class Channel:
+    """`waiting`: the polls that wait for an event, by subscriber."""
+
+    __slots__ = ("first", "key", "last", "lifetime", "name", "oldest", "project", "pruning", "subscribers", "waiting")
+
+    def __init__(self, key: int, project: str, name: str, extent: Extent, lifetime: int) -> None:
+        self.key = key
+        self.project = project
+        self.name = name
+        self.lifetime = lifetime
+        """Milliseconds."""
+        self.subscribers: dict[str, Subscriber] = {}
+        self.waiting: dict[Subscriber, list[asyncio.Future[None]]] = {}
+        self.pruning = False
+        self.first, self.last, self.oldest = extent.first, extent.last, extent.oldest
+
+    def pruned(self, left: Extent, now: int) -> None:
+        """`left`: what was there then. What was appended meanwhile is known already."""
+        self.first, self.oldest = left.first, left.oldest
+        if self.oldest is None and self.first <= self.last:
+            self.oldest = now
+
+    def appended(self, extent: Extent) -> None:
+        if self.first > self.last:
+            self.first, self.oldest = extent.first, extent.oldest
+        self.last = extent.last
+
+    def unread(self, subscriber: Subscriber) -> int:
+        return self.last - max(subscriber.position, self.first - 1)
+
+    def is_absent(self, subscriber: Subscriber, now: int) -> bool:
+        """Whether it has stayed away for too long."""
+        return subscriber.seen + self.lifetime <= now and subscriber not in self.waiting
+
+    def present(self, name: str, now: int) -> Subscriber | None:
+        subscriber = self.subscribers.get(name)
+        return None if subscriber is None or self.is_absent(subscriber, now) else subscriber
+
+    def is_due(self, now: int) -> bool:
+        """Whether there is something to prune."""
+        if not self.subscribers:
+            return True
+        return self.oldest is not None and self.oldest < now - self.lifetime
+
+    def wake(self, now: int) -> None:
+        """Every poll looks again. Who waited was there all the time."""
+        waiting, self.waiting = self.waiting, {}
+        for subscriber, polls in waiting.items():
+            subscriber.seen = now
+            release(polls)
+
+    def leave(self, subscriber: Subscriber, poll: "asyncio.Future[None]", now: int) -> None:
+        """The poll does not wait any more."""
+        subscriber.seen = now
+        polls = self.waiting.get(subscriber, [])
+        if poll in polls:
+            polls.remove(poll)
+            if not polls:
+                del self.waiting[subscriber]
+
+    def dismiss(self, subscriber: Subscriber) -> None:
+        """It is gone, and its polls end."""
+        release(self.waiting.pop(subscriber, []))
+
+    def info(self, now: int) -> ChannelInfo:
+        subscribers = [
+            SubscriberInfo(subscriber.name, self.unread(subscriber), subscriber.seen)
+            for subscriber in sorted(self.subscribers.values(), key=lambda subscriber: subscriber.name)
+            if not self.is_absent(subscriber, now)
+        ]
+        return ChannelInfo(self.name, self.last - self.first + 1, self.oldest, subscribers)
+
+
+def release(polls: list[asyncio.Future[None]]) -> None:
+    for poll in polls:
+        if not poll.done():
+            poll.set_result(None)
