@@ -23,6 +23,7 @@ from bridge.registry import Presence, Registry
 from bridge.rules import Rules
 from bridge.store import Store
 from bridge.systemd import Supervisor
+from bridge.webhooks.webhooks import Webhooks
 
 _log = logging.getLogger("bridge")
 _SWITCH_INTERVAL = 0.0005
@@ -77,6 +78,7 @@ async def serve(settings: Settings, clock: Clock) -> None:
         rules = Rules(store)
         rules.start()
         closing.callback(rules.stop)
+        webhooks = Webhooks(store, events, rules, settings.webhooks, clock)
 
         app = create_app(
             messages=delivery,
@@ -84,6 +86,7 @@ async def serve(settings: Settings, clock: Clock) -> None:
             rules=rules,
             access=store,
             channels=events.channels,
+            pushes=webhooks,
             ready=lambda: ready,
             settings=settings.http,
             max_ttl=settings.delivery.max_ttl,
@@ -94,25 +97,32 @@ async def serve(settings: Settings, clock: Clock) -> None:
         closing.push_async_callback(broker.stop)
         await http.start()
         closing.push_async_callback(http.stop)
+        webhooks.start()
+        closing.push_async_callback(webhooks.stop)
         closing.callback(delivery.stop)  # first of all: senders that wait get their answer
         closing.callback(events.channels.close)  # and so do polls
 
         ready = True
-        addresses = _joined(*http.address), _joined(*broker.address)
-        mqtts = _joined(*broker.tls_address) if settings.mqtt.tls_bind else None
-        data_dir.publish(*addresses, mqtts)
+        addresses = _published(settings, data_dir, http, broker)
         supervisor.ready()
         closing.callback(supervisor.stopping)
-        where = {"http": addresses[0], "mqtt": addresses[1], **({"mqtts": mqtts} if mqtts else {})}
-        _log.info("ready", extra={"version": __version__, **where})
+        _log.info("ready", extra={"version": __version__, **addresses})
         if first_start:
-            sys.stdout.write(_welcome(settings, *addresses))
+            sys.stdout.write(_welcome(settings, addresses["http"], addresses["mqtt"]))
             sys.stdout.flush()
 
         await stop.wait()
         ready = False
         _log.info("stopping")
     _log.info("stopped")
+
+
+def _published(settings: Settings, data_dir: DataDir, http: HttpServer, broker: MqttBroker) -> dict[str, str]:
+    """Where the daemon listens, for who looks into the data folder, and for the log."""
+    addresses = {"http": _joined(*http.address), "mqtt": _joined(*broker.address)}
+    mqtts = _joined(*broker.tls_address) if settings.mqtt.tls_bind else None
+    data_dir.publish(addresses["http"], addresses["mqtt"], mqtts)
+    return addresses | ({"mqtts": mqtts} if mqtts else {})
 
 
 def _joined(host: str, port: int) -> str:

@@ -6,12 +6,13 @@ from typing import Any
 from starlette.routing import Router
 
 from bridge.api.access import AccessCheck
-from bridge.api.base import Access, Channels, Devices, Messages, Rules
+from bridge.api.base import Access, Channels, Devices, Messages, Pushes, Rules
 from bridge.api.direct import Direct
 from bridge.api.health import health_routes
 from bridge.api.iotda.devices import DeviceManagement
 from bridge.api.iotda.errors import answer_error
 from bridge.api.iotda.messages import DeviceMessages
+from bridge.api.iotda.pushes import ActionPushes
 from bridge.api.iotda.rules import RoutingRules
 from bridge.api.resource import NoResource
 from bridge.api.settings import HttpSettings
@@ -34,6 +35,7 @@ def create_app(
     rules: Rules,
     access: Access,
     channels: Channels | None = None,
+    pushes: Pushes | None = None,
     ready: Callable[[], bool],
     settings: HttpSettings,
     max_ttl: int,
@@ -48,13 +50,15 @@ def create_app(
     check = AccessCheck(access, failures, clock, max_body=settings.max_body)
     device_messages = DeviceMessages(messages, check, max_body=settings.max_body, max_ttl=max_ttl)
     device_management = DeviceManagement(devices, check, max_body=settings.max_body)
-    routing_rules = RoutingRules(rules, check, max_body=settings.max_body)
+    routing_rules = RoutingRules(rules, check, pushes, max_body=settings.max_body)
+    action_pushes = ActionPushes(pushes, check, max_body=settings.max_body) if pushes is not None else None
     return Api(
         device_messages.direct(),
         [
             *device_messages.routes(),
             *device_management.routes(),
             *routing_rules.routes(),
+            *(action_pushes.routes() if action_pushes is not None else ()),
             *health_routes(ready, answer_error),
         ],
         redirect_slashes=False,  # a path with one slash more is another path, and a POST must not be redirected

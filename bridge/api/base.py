@@ -1,6 +1,6 @@
 """What the API needs of the rest of the daemon. Anything with these methods will do."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from bridge.model.access_key import AccessKey
@@ -9,6 +9,7 @@ from bridge.model.errors import BridgeError
 from bridge.model.event import ChannelInfo, Polled
 from bridge.model.message import Draft, Message, Status
 from bridge.model.principal import Principal
+from bridge.model.push import Attempt, FoundDeadLetters, PushStatus
 from bridge.model.record import Amendment, Enrolment, Found, Record, Search
 from bridge.model.rule import (
     Action,
@@ -16,6 +17,7 @@ from bridge.model.rule import (
     ActionSearch,
     FoundActions,
     FoundRules,
+    Page,
     Rule,
     RuleAmendment,
     RuleDraft,
@@ -125,6 +127,23 @@ class Rules(Protocol):
 
     async def remove_action(self, project: str, action_id: str) -> None:
         """Errors: UnknownAction, StoreUnavailable."""
+
+
+class Pushes(Protocol):
+    """How the pushes of an action fare."""
+
+    def status(self, project: str, action_id: str) -> PushStatus:
+        """Errors: UnknownAction, StoreUnavailable."""
+
+    async def test(self, project: str, action_id: str) -> Attempt:
+        """Pushes a sample, once, whether the rule is active or not. Errors: UnknownAction, StoreUnavailable."""
+
+    def dead_letters(self, project: str, action_id: str, page: Page) -> FoundDeadLetters:
+        """Newest first; fewer than asked for if they are large. Errors: UnknownAction, StoreUnavailable."""
+
+    async def replay(self, project: str, action_id: str, webhook_ids: Sequence[str] | None) -> int:
+        """Dead letters are pushed again: all (None), or those of these ids that there are; no more than may wait for
+        one target. Says how many. Errors: UnknownAction, StoreUnavailable."""
 
 
 class Channels(Protocol):

@@ -20,6 +20,7 @@ from bridge.store.messages import Messages
 from bridge.store.retention import Retention
 from bridge.store.settings import StoreSettings
 from bridge.store.sightings import Sightings
+from bridge.store.webhooks import Webhooks
 from bridge.store.writer import Writer
 
 T = TypeVar("T")
@@ -31,7 +32,7 @@ LOOK_EVERY = 0.25
 PRUNE_EVERY = 60.0
 
 
-class Store(Messages, Sightings, Events, Directory):
+class Store(Messages, Sightings, Events, Webhooks, Directory):
     """Messages, events, devices and credentials in one SQLite file. All methods belong to the event loop's thread.
 
     A change of a device or a credential is noticed at once if it was made here, within a second if another process

@@ -15,7 +15,7 @@ def texts() -> dict[str, str]:
     return found
 
 
-TABLE = r"(message|device|token|access_key|change|channel|subscriber|event)\b"
+TABLE = r"(message|device|token|access_key|change|channel|subscriber|event|push|dead_letter|push_record)\b"
 
 
 @pytest.mark.parametrize("text", texts().values(), ids=texts())
