@@ -44,9 +44,7 @@ def run(settings: Settings, clock: Clock = system_clock) -> None:
 
 
 async def serve(settings: Settings, clock: Clock) -> None:
-    stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    stop = _asked_to_stop()
     supervisor = Supervisor(os.environ)
     ready = False
 
@@ -80,19 +78,21 @@ async def serve(settings: Settings, clock: Clock) -> None:
         closing.callback(rules.stop)
         webhooks = Webhooks(store, events, rules, settings.webhooks, clock)
 
-        app = create_app(
-            messages=delivery,
-            devices=Registry(store, broker.hub, presence),
-            rules=rules,
-            access=store,
-            channels=events.channels,
-            pushes=webhooks,
-            ready=lambda: ready,
-            settings=settings.http,
-            max_ttl=settings.delivery.max_ttl,
-            clock=clock,
+        http = HttpServer(
+            create_app(
+                messages=delivery,
+                devices=Registry(store, broker.hub, presence),
+                rules=rules,
+                access=store,
+                channels=events.channels,
+                pushes=webhooks,
+                ready=lambda: ready,
+                settings=settings.http,
+                max_ttl=settings.delivery.max_ttl,
+                clock=clock,
+            ),
+            settings.http,
         )
-        http = HttpServer(app, settings.http)
         await broker.start()
         closing.push_async_callback(broker.stop)
         await http.start()
@@ -108,13 +108,19 @@ async def serve(settings: Settings, clock: Clock) -> None:
         closing.callback(supervisor.stopping)
         _log.info("ready", extra={"version": __version__, **addresses})
         if first_start:
-            sys.stdout.write(_welcome(settings, addresses["http"], addresses["mqtt"]))
-            sys.stdout.flush()
+            print(_welcome(settings, addresses["http"], addresses["mqtt"]), flush=True)  # noqa: T201 - for who started it
 
         await stop.wait()
         ready = False
         _log.info("stopping")
     _log.info("stopped")
+
+
+def _asked_to_stop() -> asyncio.Event:
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    return stop
 
 
 def _published(settings: Settings, data_dir: DataDir, http: HttpServer, broker: MqttBroker) -> dict[str, str]:
@@ -140,5 +146,4 @@ Add a device (this prints its secret), let it listen, and send it a message:
   device-bridge listen my-device --secret SECRET --mqtt {mqtt}
   curl -sS http://{http}/v5/iot/default/devices/my-device/messages \\
        -H "X-Auth-Token: $(cat {folder}/{ADMIN_TOKEN})" -H 'Content-Type: application/json' -d '{{"message": "hello"}}'
-
 """
