@@ -8,14 +8,17 @@ LOW_32 = 0xFFFF_FFFF
 
 
 def is_public(text: str) -> bool:
-    """Whether anybody on the internet may have this address: it is not private, loopback, link-local, multicast,
-    unspecified or reserved, and no IPv6 address that stands for such an IPv4 address.
+    """Whether anybody on the internet may have this address: it is not private, loopback, link-local, site-local,
+    multicast, unspecified or reserved, and no IPv6 address that stands for such an IPv4 address.
 
     Error: ValueError for what is no address."""
     address = ipaddress.ip_address(text.partition("%")[0])
-    inner = _inner(address) if isinstance(address, ipaddress.IPv6Address) else None
-    if inner is not None:
-        return is_public(str(inner))
+    if isinstance(address, ipaddress.IPv6Address):
+        inner = _inner(address)
+        if inner is not None:
+            return is_public(str(inner))
+        if address.is_site_local:
+            return False
     return address.is_global and not (address.is_multicast or address.is_reserved or address.is_unspecified)
 
 
