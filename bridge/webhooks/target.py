@@ -31,11 +31,12 @@ _log = logging.getLogger(__name__)
 
 
 class Slots:
-    """Requests of all targets together."""
+    """Requests of all targets together. Who finds them taken is called when one is free, in turn."""
 
     def __init__(self, total: int) -> None:
         self._total = total
         self._taken = 0
+        self._blocked: dict[Callable[[], None], None] = {}
 
     def full(self) -> bool:
         return self._taken >= self._total
@@ -45,6 +46,16 @@ class Slots:
 
     def free(self) -> None:
         self._taken -= 1
+        while self._blocked and not self.full():
+            blocked = next(iter(self._blocked))
+            del self._blocked[blocked]
+            blocked()
+
+    def call_when_free(self, blocked: Callable[[], None]) -> None:
+        self._blocked[blocked] = None
+
+    def forget(self, blocked: Callable[[], None]) -> None:
+        self._blocked.pop(blocked, None)
 
 
 class Target:
@@ -119,6 +130,7 @@ class Target:
     async def stop(self, grace: float = 0) -> None:
         """What is on its way gets `grace` seconds, and is sent again by whoever finds it in the store."""
         self._stopped = True
+        self._slots.forget(self._dispatch)
         if self._timer is not None:
             self._timer.cancel()
         if self._tasks and grace:
@@ -142,7 +154,12 @@ class Target:
         if not self.active or self._stopped or now < self._paused_until:
             return False
         most = 1 if self.failing else self._settings.max_concurrent
-        return len(self._tasks) < most and not (self._tasks and self._slots.full())
+        if len(self._tasks) >= most:
+            return False
+        if self._tasks and self._slots.full():
+            self._slots.call_when_free(self._dispatch)
+            return False
+        return True
 
     def _plan(self, now: int) -> None:
         """Look again when something becomes due; the end of a request looks as well."""
@@ -158,8 +175,8 @@ class Target:
 
     def _ended(self, task: "asyncio.Task[None]") -> None:
         self._tasks.discard(task)
-        self._slots.free()
         self._dispatch()
+        self._slots.free()
 
     async def _push(self, push: Waiting) -> None:
         try:
@@ -196,7 +213,7 @@ class Target:
     async def _failed(self, push: Waiting, attempt: Attempt, error: str) -> None:
         now = self._clock()
         status = attempt.status
-        self.failing = status is None or status == BUSY or status >= 500
+        was_failing, self.failing = self.failing, status is None or status == BUSY or status >= 500
         push = replace(push, attempts=push.attempts + 1, due=self._next_attempt(push.attempts + 1, attempt, now))
         over = push.queued_at + int(self._settings.give_up_after * HOUR)
         context = {"action": self.action.action_id, "device": push.device, "attempts": push.attempts, "error": error}
@@ -210,7 +227,7 @@ class Target:
             await self._written(partial(self._store.give_up_push, push, now, error, keep))
             self._lanes.done(push)
             return
-        _log.info("push failed", extra=context)
+        _log.log(logging.DEBUG if was_failing else logging.INFO, "push failed", extra=context)
         push = replace(push, due=max(now, min(push.due, over)))
         await self._written(partial(self._store.postpone_push, push, now, error))
         self._lanes.failed(push)

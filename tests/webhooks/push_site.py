@@ -16,7 +16,7 @@ from bridge.webhooks.settings import WebhookSettings
 from bridge.webhooks.webhooks import Webhooks
 from tests.store.clock import HandClock
 
-PROJECT = "home"
+PROJECT = "plant"
 PATIENCE = 20.0
 
 
