@@ -99,7 +99,10 @@ def test_variables_that_are_not_settings_of_the_daemon_are_left_alone() -> None:
         ),
         ("[http]\nzzz = 3", "http.zzz = 3 (in bridge.toml) is not a setting: remove it."),
         ("[mqt]", "[mqt] (in bridge.toml) is not a section: did you mean mqtt?"),
-        ("[zzz]", "[zzz] (in bridge.toml) is not a section: use one of http, mqtt, delivery, channels, store, log."),
+        (
+            "[zzz]",
+            "[zzz] (in bridge.toml) is not a section: use one of http, mqtt, delivery, channels, webhooks, store, log.",
+        ),
         ("http = 3", "http = 3 (in bridge.toml) is not a section: write [http] above it."),
         (
             "[mqtt]\nmax_inflight = 0",

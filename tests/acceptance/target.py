@@ -61,8 +61,8 @@ class Target:
             def do_POST(self) -> None:
                 length = int(self.headers["Content-Length"])
                 body = self.rfile.read(length)
-                names = ("webhook-id", "webhook-timestamp", "webhook-signature")
-                pushed = Pushed(*(self.headers[name] for name in names), body)
+                name, at, signature = (self.headers[f"webhook-{each}"] for each in ("id", "timestamp", "signature"))
+                pushed = Pushed(name, at, signature, body)
                 status = target.status(pushed)
                 if target._server is None or len(body) < length:  # one of both was killed: nobody has got this
                     self.close_connection = True

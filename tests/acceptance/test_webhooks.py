@@ -2,6 +2,10 @@
 
 import http.client
 import json
+import re
+import socket
+import subprocess
+import sys
 from collections import defaultdict
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -15,7 +19,7 @@ import pytest
 from tests.acceptance.account import Account
 from tests.acceptance.clock import SharedClock
 from tests.acceptance.conftest import NewDaemon, clocked_daemon
-from tests.acceptance.daemon import Daemon
+from tests.acceptance.daemon import ROOT, Daemon
 from tests.acceptance.target import Pushed, Target
 from tests.acceptance.waiting import eventually
 
@@ -203,3 +207,25 @@ def test_a_target_within_the_own_network_is_refused_by_default(new_daemon: NewDa
     assert not answer["success"]
     assert "not public (webhooks.allow_private)" in answer["error_msg"]
     assert target.pushed == []
+
+
+def test_the_example_of_the_readme_receives_and_verifies(
+    new_daemon: NewDaemon, closing: ExitStack, tmp_path: Path
+) -> None:
+    example = re.search(r"```python\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
+    assert example is not None
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    program = tmp_path / "hook.py"
+    program.write_text(example[1].replace("9000", str(port)), encoding="utf-8")
+    daemon = new_daemon(ALLOWED)
+    pump = Account(daemon, closing)
+    action_id, secret = push_to(daemon, f"http://127.0.0.1:{port}/")
+    command = [sys.executable, str(program), secret]
+    hook = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    closing.enter_context(hook)
+    closing.callback(hook.kill)
+    message_id = pump.send()
+    eventually(partial(nothing_waits, daemon, action_id))
+    assert hook.stdout is not None
+    assert re.match(rf"msg_\w+ .*{message_id}.*PENDING", hook.stdout.readline())

@@ -98,5 +98,5 @@ class PushSite:
 async def until(condition: Callable[[], object]) -> None:
     """What nobody announces."""
     async with asyncio.timeout(PATIENCE):
-        while not condition():
+        while not condition():  # noqa: ASYNC110 - nobody announces it
             await asyncio.sleep(0.01)

@@ -120,7 +120,8 @@ async def test_tls_is_checked(receiver: Receiver) -> None:
 
 
 @pytest.mark.parametrize(
-    "host", ["127.0.0.1", "localhost", "[::1]", "[::ffff:127.0.0.1]", "0.0.0.0", "169.254.169.254"]
+    "host",
+    ["127.0.0.1", "localhost", "[::1]", "[::ffff:127.0.0.1]", "0.0.0.0", "169.254.169.254"],  # noqa: S104
 )
 async def test_an_address_that_is_not_public_is_not_connected_to(receiver: Receiver, host: str) -> None:
     async with client_of(allow_private=False) as client:
