@@ -27,6 +27,7 @@ from bridge.events.settings import LONGEST
 from bridge.inbox.settings import InboxSettings
 from bridge.logs import LogSettings
 from bridge.store.settings import StoreSettings
+from bridge.webhooks.settings import WebhookSettings
 
 SECTIONS: dict[str, type[Any]] = {
     "http": HttpSettings,
@@ -35,6 +36,7 @@ SECTIONS: dict[str, type[Any]] = {
     "channels": ChannelSettings,
     "batch": BatchSettings,
     "inbox": InboxSettings,
+    "webhooks": WebhookSettings,
     "store": StoreSettings,
     "log": LogSettings,
 }
@@ -67,6 +69,7 @@ class Settings:
     channels: ChannelSettings = dataclasses.field(default_factory=ChannelSettings)
     batch: BatchSettings = dataclasses.field(default_factory=BatchSettings)
     inbox: InboxSettings = dataclasses.field(default_factory=InboxSettings)
+    webhooks: WebhookSettings = dataclasses.field(default_factory=WebhookSettings)
     store: StoreSettings = dataclasses.field(default_factory=StoreSettings)
     log: LogSettings = dataclasses.field(default_factory=LogSettings)
 
@@ -211,6 +214,13 @@ def _contradictions(settings: Settings) -> Iterator[tuple[set[str], str]]:
             "no MQTT 3 client could connect: lower the first or raise the second.",
         )
     yield from _tls_contradictions(mqtt)
+    webhooks = settings.webhooks
+    if webhooks.first_wait > webhooks.longest_wait:
+        yield (
+            {"webhooks.first_wait", "webhooks.longest_wait"},
+            f"webhooks.first_wait = {webhooks.first_wait:g} is more than webhooks.longest_wait = "
+            f"{webhooks.longest_wait:g}: lower the first or raise the second.",
+        )
     binds = {"http.bind": http.bind, "mqtt.bind": mqtt.bind, "mqtt.tls_bind": mqtt.tls_bind}
     for (one, bind), (other, other_bind) in itertools.combinations(binds.items(), 2):
         if values.collide(bind, other_bind):

@@ -28,6 +28,7 @@ from bridge.registry import Presence, Registry
 from bridge.rules import Rules
 from bridge.store import Store
 from bridge.systemd import Supervisor
+from bridge.webhooks.webhooks import Webhooks
 
 _log = logging.getLogger("bridge")
 _SWITCH_INTERVAL = 0.0005
@@ -70,6 +71,7 @@ async def serve(settings: Settings, clock: Clock) -> None:
             replies=core.replies,
             devices=core.registry,
             inbox=core.inbox,
+            pushes=core.webhooks,
             rules=core.rules,
             access=store,
             ready=lambda: ready,
@@ -85,6 +87,8 @@ async def serve(settings: Settings, clock: Clock) -> None:
         closing.push_async_callback(core.broker.stop)
         await http.start()
         closing.push_async_callback(http.stop)
+        core.webhooks.start()
+        closing.push_async_callback(core.webhooks.stop)
         closing.callback(core.replies.stop)
         closing.callback(core.delivery.stop)  # first of all: senders that wait get their answer
         closing.callback(core.events.channels.close)  # and so do polls
@@ -116,6 +120,7 @@ class _Core(NamedTuple):
     inbox: Inbox
     registry: Registry
     rules: Rules
+    webhooks: Webhooks
 
 
 def _core(store: Store, settings: Settings, clock: Clock, closing: contextlib.AsyncExitStack) -> _Core:
@@ -144,7 +149,9 @@ def _core(store: Store, settings: Settings, clock: Clock, closing: contextlib.As
 
     rules = Rules(store)
     _start(rules, closing)
-    return _Core(broker, delivery, replies, batches, events, inbox, Registry(store, broker.hub, presence), rules)
+    webhooks = Webhooks(store, events, rules, settings.webhooks, clock)
+    registry = Registry(store, broker.hub, presence)
+    return _Core(broker, delivery, replies, batches, events, inbox, registry, rules, webhooks)
 
 
 def _stop_signal() -> asyncio.Event:
@@ -199,5 +206,4 @@ Add a device (this prints its secret), let it listen, and send it a message:
   device-bridge listen my-device --secret SECRET --mqtt {mqtt}
   curl -sS http://{http}/v5/iot/default/devices/my-device/messages \\
        -H "X-Auth-Token: $(cat {folder}/{ADMIN_TOKEN})" -H 'Content-Type: application/json' -d '{{"message": "hello"}}'
-
 """

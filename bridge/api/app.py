@@ -6,7 +6,7 @@ from typing import Any
 from starlette.routing import BaseRoute, Router
 
 from bridge.api.access import AccessCheck
-from bridge.api.base import Access, BatchTasks, Broadcasts, Devices, Inbox, Messages, Replies, Rules
+from bridge.api.base import Access, BatchTasks, Broadcasts, Devices, Inbox, Messages, Pushes, Replies, Rules
 from bridge.api.dataarts import confirmations
 from bridge.api.dataarts.confirmations import Confirmations
 from bridge.api.direct import Direct
@@ -18,6 +18,7 @@ from bridge.api.iotda.devices import DeviceManagement
 from bridge.api.iotda.errors import answer_error
 from bridge.api.iotda.messages import DeviceMessages
 from bridge.api.iotda.project_messages import ProjectMessages
+from bridge.api.iotda.pushes import ActionPushes
 from bridge.api.iotda.rules import RoutingRules
 from bridge.api.openapi import OpenApi
 from bridge.api.operation import RouteGroup
@@ -46,6 +47,7 @@ def create_app(
     devices: Devices,
     rules: Rules,
     access: Access,
+    pushes: Pushes | None = None,
     ready: Callable[[], bool],
     settings: HttpSettings,
     max_ttl: int,
@@ -68,9 +70,11 @@ def create_app(
         device_messages,
         ProjectMessages(messages, check),
         DeviceManagement(devices, check, max_body=settings.max_body),
-        RoutingRules(rules, check, max_body=settings.max_body),
+        RoutingRules(rules, check, pushes, max_body=settings.max_body),
         Health(ready),
     ]
+    if pushes is not None:
+        groups.append(ActionPushes(pushes, check, max_body=settings.max_body))
     if batches is not None:
         groups.append(BatchTaskManagement(batches, check, clock, max_body=settings.max_body, max_ttl=max_ttl))
     if broadcasts is not None:

@@ -21,6 +21,7 @@ from bridge.model.message import Draft, Message, Status
 from bridge.model.notification import Bounds, Notice, Notification, Selection
 from bridge.model.once import Once
 from bridge.model.principal import Principal
+from bridge.model.push import Attempt, FoundDeadLetters, PushStatus
 from bridge.model.record import Amendment, Enrolment, Found, Record, Search
 from bridge.model.reply import Exchange
 from bridge.model.rule import (
@@ -33,6 +34,9 @@ from bridge.model.rule import (
     RuleAmendment,
     RuleDraft,
     RuleSearch,
+)
+from bridge.model.rule import (
+    Page as ListPage,
 )
 
 
@@ -295,6 +299,23 @@ class Rules(Protocol):
 
     async def remove_action(self, project: str, action_id: str) -> None:
         """Errors: UnknownAction, StoreUnavailable."""
+
+
+class Pushes(Protocol):
+    """How the pushes of an action fare."""
+
+    def status(self, project: str, action_id: str) -> PushStatus:
+        """Errors: UnknownAction, StoreUnavailable."""
+
+    async def test(self, project: str, action_id: str) -> Attempt:
+        """Pushes a sample, once, whether the rule is active or not. Errors: UnknownAction, StoreUnavailable."""
+
+    def dead_letters(self, project: str, action_id: str, page: ListPage) -> FoundDeadLetters:
+        """Newest first; fewer than asked for if they are large. Errors: UnknownAction, StoreUnavailable."""
+
+    async def replay(self, project: str, action_id: str, webhook_ids: Sequence[str] | None) -> int:
+        """Dead letters are pushed again: all (None), or those of these ids that there are; no more than may wait for
+        one target. Says how many. Errors: UnknownAction, StoreUnavailable."""
 
 
 class Access(Protocol):

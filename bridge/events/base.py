@@ -70,9 +70,16 @@ class EventStore(Protocol):
         """Append an event about a device. `text(subject, position)` is its content; it is called in another thread.
         `done(False)`: the device was removed."""
 
-    def prune_channel(self, channel: int, before: int, done: Callable[[Extent | BridgeError | None], None]) -> None:
-        """Delete the oldest events, those from before `before`, but not many at once. `done` gets what is left; None if
-        the channel is gone: a channel without events and subscribers goes."""
+    def prune_channel(
+        self,
+        channel: int,
+        before: int,
+        done: Callable[[Extent | BridgeError | None], None],
+        *,
+        upto: int | None = None,
+    ) -> None:
+        """Delete the oldest events, those from before `before`, but not many at once, and none behind the position
+        `upto`. `done` gets what is left; None if the channel is gone: a channel without events and subscribers goes."""
 
 
 class Devices(Protocol):

@@ -23,6 +23,10 @@ FAILURES: Mapping[str, str] = {
 }
 """The `error_code` of a FAILED message."""
 
+_HEADER = '"notify_data":{"header":'
+"""Only numbers, times and words of ours stand before it."""
+_DECODER = json.JSONDecoder()
+
 
 def status_text(change: StatusChange, position: int) -> str:
     """A message has come into a state."""
@@ -57,6 +61,12 @@ def report_text(topic: str, payload: bytes, at: int, subject: Subject, position:
         body["content"] = base64.b64encode(payload).decode("ascii")
         body["encoding"] = "base64"
     return _event(("device.message", "report"), at, position, subject, body)
+
+
+def about(content: str) -> tuple[str, str | None]:
+    """Of an event written here: the id of the device that it is about, and its `app_id`. The rest is not looked at."""
+    header, _ = _DECODER.raw_decode(content, content.index(_HEADER) + len(_HEADER))
+    return header["device_id"], header.get("app_id")
 
 
 def _event(kind: tuple[str, str], at: int, position: int, subject: Subject, body: Mapping[str, Any]) -> str:

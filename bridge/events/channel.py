@@ -4,12 +4,17 @@ import asyncio
 
 from bridge.model.event import ChannelInfo, Extent, SubscriberInfo
 
+OWN = "daemon:"
+"""How the names of the daemon's own subscribers begin; no application can have such a name."""
+
 
 class Subscriber:
-    __slots__ = ("name", "position", "seen", "written")
+    __slots__ = ("name", "own", "position", "seen", "written")
 
     def __init__(self, name: str, position: int, seen: int) -> None:
         self.name = name
+        self.own = name.startswith(OWN)
+        """It never stays away for too long, and what it has not read is kept for it."""
         self.position = position
         """Everything up to it is acknowledged."""
         self.seen = seen
@@ -55,7 +60,11 @@ class Channel:
 
     def is_absent(self, subscriber: Subscriber, now: int) -> bool:
         """Whether it has stayed away for too long."""
-        return subscriber.seen + self.lifetime <= now and subscriber not in self.waiting
+        return not subscriber.own and subscriber.seen + self.lifetime <= now and subscriber not in self.waiting
+
+    def kept_behind(self) -> int | None:
+        """What is behind this position stays, however old it is; None: nothing has to."""
+        return min((each.position for each in self.subscribers.values() if each.own), default=None)
 
     def present(self, name: str, now: int) -> Subscriber | None:
         subscriber = self.subscribers.get(name)

@@ -61,9 +61,10 @@ class Upkeep:
             return
         channel.pruning = True
         before = self._clock() - channel.lifetime if channel.subscribers else _END
-        self._store.prune_channel(channel.key, before, partial(self._pruned, channel))
+        pruned = partial(self._pruned, channel, channel.first)
+        self._store.prune_channel(channel.key, before, pruned, upto=channel.kept_behind())
 
-    def _pruned(self, channel: Channel, left: Extent | BridgeError | None) -> None:
+    def _pruned(self, channel: Channel, first: int, left: Extent | BridgeError | None) -> None:
         channel.pruning = False
         if isinstance(left, BridgeError):
             _complain("prune events", left)
@@ -72,7 +73,7 @@ class Upkeep:
         else:
             now = self._clock()
             channel.pruned(left, now)
-            if channel.is_due(now):
+            if channel.is_due(now) and left.first > first:  # else it waits for a reader of our own
                 self._prune(channel)
 
     def _note_seen(self, *, now: bool = False) -> None:

@@ -21,7 +21,7 @@ class Subject(NamedTuple):
 
 
 MESSAGE_STATUS = Subject("device.message.status", "update")
-"""A message to a device has reached its final state."""
+"""A message to a device has come into a state."""
 DEVICE_STATUS = Subject("device.status", "update")
 """A device has connected or disconnected."""
 DEVICE_MESSAGE = Subject("device.message", "report")

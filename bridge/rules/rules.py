@@ -6,7 +6,8 @@ import dataclasses
 import logging
 import secrets
 import uuid
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
+from typing import TypeVar
 
 from bridge.model.errors import StoreUnavailable, UnknownAction, UnknownRule
 from bridge.model.rule import (
@@ -22,7 +23,7 @@ from bridge.model.rule import (
     RuleDraft,
     RuleSearch,
 )
-from bridge.rules.base import RuleListener, RuleStore
+from bridge.rules.base import RuleListener, RuleStore, RuleTable
 from bridge.rules.routes import Routes
 
 MOST_RULES = 100
@@ -33,6 +34,7 @@ KEY_BYTES = 32
 """256 random bits: as long as the digest they are to make (RFC 2104, section 3)."""
 _RETRY = 1.0
 """Seconds until what the disk refused is read again."""
+T = TypeVar("T")
 _log = logging.getLogger(__name__)
 
 
@@ -43,6 +45,7 @@ class Rules:
         self._store = store
         self._routes = Routes()
         self._listeners: list[RuleListener] = []
+        self._settle: list[Callable[[], Awaitable[None]]] = []
         self._unread: dict[str, None] = {}
         self._timer: asyncio.TimerHandle | None = None
 
@@ -70,16 +73,19 @@ class Rules:
         """All rules of all projects, active or not."""
         return iter(self._routes)
 
-    def listen(self, listener: RuleListener) -> None:
-        """From now on the listener hears of each change."""
+    def listen(self, listener: RuleListener, settle: Callable[[], Awaitable[None]] | None = None) -> None:
+        """From now on the listener hears of each change. An application has its answer when `settle()` has returned,
+        which may raise StoreUnavailable."""
         self._listeners.append(listener)
+        if settle is not None:
+            self._settle.append(settle)
 
     # Asked by applications
 
     async def add(self, project: str, draft: RuleDraft) -> Rule:
         """A rule that is not active yet. Raises TooManyRules, StoreUnavailable."""
         rule_id = str(uuid.uuid4())
-        return await self._store.manage(lambda table: table.add_rule(project, rule_id, draft, at_most=MOST_RULES))
+        return await self._manage(lambda table: table.add_rule(project, rule_id, draft, at_most=MOST_RULES))
 
     def show(self, project: str, rule_id: str) -> Rule:
         """Raises UnknownRule, StoreUnavailable."""
@@ -94,16 +100,16 @@ class Rules:
 
     async def amend(self, project: str, rule_id: str, amendment: RuleAmendment) -> Rule:
         """Raises UnknownRule, StoreUnavailable."""
-        return await self._store.manage(lambda table: table.amend_rule(project, rule_id, amendment))
+        return await self._manage(lambda table: table.amend_rule(project, rule_id, amendment))
 
     async def remove(self, project: str, rule_id: str) -> None:
         """With its actions. Raises UnknownRule, StoreUnavailable."""
-        await self._store.manage(lambda table: table.remove_rule(project, rule_id))
+        await self._manage(lambda table: table.remove_rule(project, rule_id))
 
     async def add_action(self, project: str, rule_id: str, url: str, secret: str | None) -> Action:
         """A new random secret for None. Raises UnknownRule, TooManyActions, StoreUnavailable."""
         action_id, key = str(uuid.uuid4()), secret or new_secret()
-        return await self._store.manage(
+        return await self._manage(
             lambda table: table.add_action(project, rule_id, action_id, url, key, at_most=MOST_ACTIONS)
         )
 
@@ -124,11 +130,18 @@ class Rules:
         """`rotate`: with a new random secret as the current one. Raises UnknownAction, StoreUnavailable."""
         if rotate:
             amendment = dataclasses.replace(amendment, secret=new_secret())
-        return await self._store.manage(lambda table: table.amend_action(project, action_id, amendment))
+        return await self._manage(lambda table: table.amend_action(project, action_id, amendment))
 
     async def remove_action(self, project: str, action_id: str) -> None:
         """Raises UnknownAction, StoreUnavailable."""
-        await self._store.manage(lambda table: table.remove_action(project, action_id))
+        await self._manage(lambda table: table.remove_action(project, action_id))
+
+    async def _manage(self, change: Callable[[RuleTable], T]) -> T:
+        """The change is made, and everybody acts on it, when this returns."""
+        result = await self._store.manage(change)
+        for settle in self._settle:
+            await settle()
+        return result
 
     # Heard from the store
 

@@ -154,13 +154,20 @@ class Events:
 
         self._writer.put(Telling(run, done))
 
-    def prune_channel(self, channel: int, before: int, done: Callable[[Extent | BridgeError | None], None]) -> None:
-        """Delete the oldest events, those from before `before`, but not many at once. `done` gets what is left; None if
-        the channel is gone: a channel without events and subscribers goes."""
+    def prune_channel(
+        self,
+        channel: int,
+        before: int,
+        done: Callable[[Extent | BridgeError | None], None],
+        *,
+        upto: int | None = None,
+    ) -> None:
+        """Delete the oldest events, those from before `before`, but not many at once, and none behind the position
+        `upto`. `done` gets what is left; None if the channel is gone: a channel without events and subscribers goes."""
 
         def run(connection: sqlite3.Connection) -> Extent | None:
-            [upto] = connection.execute(statements.OLD_EVENTS, (before, channel, PRUNED_AT_ONCE)).fetchone()
-            connection.execute(statements.PRUNE_EVENTS, (channel, upto))
+            [old] = connection.execute(statements.OLD_EVENTS, (before, channel, PRUNED_AT_ONCE)).fetchone()
+            connection.execute(statements.PRUNE_EVENTS, (channel, old if upto is None else min(old, upto)))
             found = connection.execute(statements.CHANNEL_LAST, (channel,)).fetchone()
             if found is None:
                 return None

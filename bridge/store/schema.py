@@ -346,6 +346,41 @@ def notifications(database: Database) -> None:
     """)
 
 
+@MIGRATIONS()
+def webhooks(database: Database) -> None:
+    # No foreign keys: an action is removed at once, what is kept of it in small parts afterwards.
+    database.executescript("""
+        CREATE TABLE push (
+            action INTEGER NOT NULL,
+            position INTEGER NOT NULL,
+            device TEXT NOT NULL,
+            queued_at INTEGER NOT NULL,
+            attempts INTEGER NOT NULL DEFAULT 0,
+            due INTEGER NOT NULL DEFAULT 0,
+            content TEXT NOT NULL
+        );
+        CREATE UNIQUE INDEX push_by_position ON push (action, position);
+        CREATE TABLE dead_letter (
+            key INTEGER PRIMARY KEY AUTOINCREMENT,
+            action INTEGER NOT NULL,
+            position INTEGER NOT NULL,
+            device TEXT NOT NULL,
+            attempts INTEGER NOT NULL,
+            failed_at INTEGER NOT NULL,
+            error TEXT NOT NULL,
+            content TEXT NOT NULL
+        );
+        CREATE INDEX dead_letter_by_action ON dead_letter (action, key);
+        CREATE UNIQUE INDEX dead_letter_by_position ON dead_letter (action, position);
+        CREATE TABLE push_record (
+            action INTEGER PRIMARY KEY,
+            dropped INTEGER NOT NULL DEFAULT 0,
+            error TEXT,
+            failed_at INTEGER
+        );
+    """)
+
+
 NAMES = {
     devices.__name__,
     messages.__name__,
@@ -360,5 +395,6 @@ NAMES = {
     batch_tasks.__name__,
     revoked_jwts.__name__,
     notifications.__name__,
+    webhooks.__name__,
 }
 """Every migration this version knows."""

@@ -229,3 +229,37 @@ UNCACHED = """
     SELECT message.seq, device.project FROM message JOIN device ON device.key = message.device
     WHERE message.ttl = 0 AND message.status = 'PENDING'
 """
+
+PUSH_CONTENT = "SELECT content FROM push WHERE action = ? AND position = ?"
+QUEUE_PUSH = (
+    "INSERT INTO push (action, position, device, queued_at, content) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
+)
+END_PUSH = "DELETE FROM push WHERE action = ? AND position = ?"
+POSTPONE_PUSH = "UPDATE push SET attempts = ?, due = ? WHERE action = ? AND position = ?"
+FORGET_PUSHES = "DELETE FROM push WHERE rowid IN (SELECT rowid FROM push WHERE action = ? LIMIT ?)"
+PUSH_RECORD = "SELECT dropped, error, failed_at FROM push_record WHERE action = ?"
+KEEP_RECORD = "INSERT INTO push_record (action) VALUES (?) ON CONFLICT DO NOTHING"
+COUNT_DROPPED = "UPDATE push_record SET dropped = dropped + ? WHERE action = ?"
+NOTE_ERROR = "UPDATE push_record SET error = ?, failed_at = ? WHERE action = ?"
+FORGET_RECORD = "DELETE FROM push_record WHERE action = ?"
+DEAD_LETTERS = """
+    SELECT key, action, position, device, attempts, failed_at, error, content FROM dead_letter
+    WHERE action = ? AND key < ? ORDER BY key DESC LIMIT ? OFFSET ?
+"""
+COUNT_DEAD_LETTERS = "SELECT count(*) FROM dead_letter WHERE action = ?"
+BURY_PUSH = """
+    INSERT INTO dead_letter (action, position, device, attempts, failed_at, error, content)
+    SELECT action, position, device, ?, ?, ?, content FROM push WHERE action = ? AND position = ?
+"""
+PRUNE_DEAD_LETTERS = """
+    DELETE FROM dead_letter
+    WHERE action = ? AND key <= (SELECT key FROM dead_letter WHERE action = ? ORDER BY key DESC LIMIT 1 OFFSET ?)
+"""
+OLDEST_DEAD_LETTERS = "SELECT key, position, device FROM dead_letter WHERE action = ? ORDER BY key LIMIT ?"
+DEAD_LETTER = "SELECT key, position, device FROM dead_letter WHERE action = ? AND position = ?"
+REPLAY_DEAD_LETTER = """
+    INSERT INTO push (action, position, device, queued_at, content)
+    SELECT action, position, device, ?, content FROM dead_letter WHERE key = ? ON CONFLICT DO NOTHING
+"""
+REMOVE_DEAD_LETTER = "DELETE FROM dead_letter WHERE key = ?"
+FORGET_DEAD_LETTERS = "DELETE FROM dead_letter WHERE key IN (SELECT key FROM dead_letter WHERE action = ? LIMIT ?)"

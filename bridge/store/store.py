@@ -24,6 +24,7 @@ from bridge.store.retention import Retention
 from bridge.store.search import Searches
 from bridge.store.settings import StoreSettings
 from bridge.store.sightings import Sightings
+from bridge.store.webhooks import Webhooks
 from bridge.store.writer import Writer
 
 T = TypeVar("T")
@@ -35,9 +36,9 @@ LOOK_EVERY = 0.25
 PRUNE_EVERY = 60.0
 
 
-class Store(Messages, Notifications, Sightings, Events, Batches, Directory):
-    """Messages, notifications, events, devices and credentials in one SQLite file. All methods belong to the event
-    loop's thread.
+class Store(Messages, Notifications, Sightings, Events, Webhooks, Batches, Directory):
+    """Messages, notifications, events, pushes, devices and credentials in one SQLite file. All methods belong to the
+    event loop's thread.
 
     A change of a device or a credential is noticed at once if it was made here, within a second if another process
     made it.

@@ -100,10 +100,10 @@ def clock(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SharedClock]:
         yield shared
 
 
-def clocked_daemon(folder: Path, clock: SharedClock) -> Daemon:
+def clocked_daemon(folder: Path, clock: SharedClock, settings: dict[str, object] | None = None) -> Daemon:
     """Not started yet."""
     program = ("-m", "tests.acceptance.clocked_daemon", str(clock.file))
-    return Daemon(folder, {"delivery.ack_wait": ACK_WAIT}, program=program, clock=clock)
+    return Daemon(folder, {"delivery.ack_wait": ACK_WAIT, **(settings or {})}, program=program, clock=clock)
 
 
 @pytest.hookimpl(wrapper=True)

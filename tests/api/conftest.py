@@ -15,6 +15,7 @@ from tests.api.managed_inbox import ManagedInbox
 from tests.api.memory import NOW, MemoryAccess, MemoryMessages, NoReplies
 from tests.api.no_batches import NoBatches, NoBroadcasts
 from tests.api.no_devices import NoDevices
+from tests.api.no_pushes import NoPushes
 from tests.api.no_rules import NoRules
 from tests.store.clock import HandClock
 
@@ -88,6 +89,7 @@ def app(
         clock=clock,
         inbox=inbox.inbox,
         dsps=Dsps(MemoryChannels(), MemoryRevocations(), logs.set_level, ChannelSettings()),
+        pushes=NoPushes(),
         batches=NoBatches(),
         broadcasts=NoBroadcasts(),
     )

@@ -17,7 +17,7 @@ def texts() -> dict[str, str]:
 
 TABLES = (
     "message device token access_key change channel subscriber event idempotency_key batch_task batch_target target "
-    "revoked_jwt notification inbox"
+    "revoked_jwt notification inbox push dead_letter push_record"
 )
 TABLE = rf"({TABLES.replace(' ', '|')})\b"
 

@@ -4,7 +4,9 @@ made, only."""
 import msgspec
 
 from bridge.api.iotda.paging import record_id
+from bridge.model.push import PushStatus
 from bridge.model.rule import Action, FoundActions, FoundRules, Rule
+from bridge.model.times import compact
 
 _encode = msgspec.json.Encoder().encode
 
@@ -45,12 +47,24 @@ class ShownDetail(msgspec.Struct):
     http_forwarding: ShownForwarding
 
 
+class ShownPushStatus(msgspec.Struct, omit_defaults=True, kw_only=True):
+    """Ours."""
+
+    state: str
+    outstanding: int
+    dropped: int
+    dead_letters: int
+    last_error: str | None = None
+    last_error_time: str | None = None
+
+
 class ShownAction(msgspec.Struct, omit_defaults=True, kw_only=True):
     action_id: str
     rule_id: str
     app_id: str | None = None
     channel: str
     channel_detail: ShownDetail
+    push_status: ShownPushStatus | None = None
 
 
 class ActionList(msgspec.Struct, omit_defaults=True):
@@ -70,9 +84,11 @@ def render_rules(found: FoundRules) -> bytes:
     return _encode(RuleList([_rule(rule) for rule in found.rules], found.count, marker))
 
 
-def render_action(action: Action, *, with_secret: bool = False) -> bytes:
+def render_action(action: Action, *, with_secret: bool = False, status: PushStatus | None = None) -> bytes:
     """The answer to CreateRuleAction, ShowRuleAction and UpdateRuleAction."""
-    return _encode(_action(action, with_secret=with_secret))
+    shown = _action(action, with_secret=with_secret)
+    shown.push_status = None if status is None else _status(status)
+    return _encode(shown)
 
 
 def render_actions(found: FoundActions) -> bytes:
@@ -108,4 +124,16 @@ def _action(action: Action, *, with_secret: bool = False) -> ShownAction:
         app_id=action.app_id,
         channel=action.channel,
         channel_detail=ShownDetail(forwarding),
+    )
+
+
+def _status(status: PushStatus) -> ShownPushStatus:
+    record = status.record
+    return ShownPushStatus(
+        state=status.state,
+        outstanding=status.outstanding,
+        dropped=record.dropped,
+        dead_letters=record.dead,
+        last_error=record.error,
+        last_error_time=None if record.failed_at is None else compact(record.failed_at),
     )

@@ -8,7 +8,7 @@ from starlette.routing import BaseRoute, Route
 
 from bridge.api.access import AccessCheck
 from bridge.api.answer import Json
-from bridge.api.base import Rules
+from bridge.api.base import Pushes, Rules
 from bridge.api.body import read_json
 from bridge.api.iotda import rule_render
 from bridge.api.iotda.describe import operation
@@ -50,8 +50,9 @@ READ = "events:read"
 class RoutingRules:
     """Every handler checks credentials, then names in the path, then what else it was given, then asks the core."""
 
-    def __init__(self, rules: Rules, check: AccessCheck, *, max_body: int) -> None:
+    def __init__(self, rules: Rules, check: AccessCheck, pushes: Pushes | None = None, *, max_body: int) -> None:
         self._rules = rules
+        self._pushes = pushes
         self._check = check
         self._max_body = max_body
 
@@ -103,7 +104,10 @@ class RoutingRules:
         return Json(render_actions(self._rules.find_actions(project, search)))
 
     async def show_action(self, call: Call) -> Response:
-        return Json(render_action(self._rules.show_action(*self._action(call, READ))))
+        named = self._action(call, READ)
+        action = self._rules.show_action(*named)
+        status = self._pushes.status(*named) if self._pushes is not None else None
+        return Json(render_action(action, status=status))
 
     async def update_action(self, call: Call) -> Response:
         project, action_id = self._action(call, WRITE)
