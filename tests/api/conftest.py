@@ -4,7 +4,7 @@ import pytest
 
 from bridge import logs
 from bridge.api.app import Api, create_app
-from bridge.api.base import Devices, Rules
+from bridge.api.base import Devices, Pushes, Rules
 from bridge.api.dsps.dialect import Dsps
 from bridge.api.dsps.settings import ChannelSettings
 from bridge.api.server import HttpServer
@@ -15,7 +15,6 @@ from tests.api.managed_inbox import ManagedInbox
 from tests.api.memory import NOW, MemoryAccess, MemoryMessages, NoReplies
 from tests.api.no_batches import NoBatches, NoBroadcasts
 from tests.api.no_devices import NoDevices
-from tests.api.no_pushes import NoPushes
 from tests.api.no_rules import NoRules
 from tests.store.clock import HandClock
 
@@ -68,10 +67,16 @@ async def inbox(clock: HandClock) -> AsyncIterator[ManagedInbox]:
 
 
 @pytest.fixture
+def pushes() -> Pushes | None:
+    return None
+
+
+@pytest.fixture
 def app(
     messages: MemoryMessages,
     devices: Devices,
     rules: Rules,
+    pushes: Pushes | None,
     ready: Readiness,
     settings: HttpSettings,
     clock: HandClock,
@@ -89,7 +94,7 @@ def app(
         clock=clock,
         inbox=inbox.inbox,
         dsps=Dsps(MemoryChannels(), MemoryRevocations(), logs.set_level, ChannelSettings()),
-        pushes=NoPushes(),
+        pushes=pushes,
         batches=NoBatches(),
         broadcasts=NoBroadcasts(),
     )

@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator
 from starlette.routing import Route
 
@@ -11,8 +12,14 @@ from bridge.api.app import Api
 from bridge.api.resource import NoResource, Resource
 from bridge.model.principal import SCOPES
 from tests.api.client import Client
+from tests.api.no_pushes import NoPushes
 
 README = Path(__file__).parents[2] / "README.md"
+
+
+@pytest.fixture
+def pushes() -> NoPushes:
+    return NoPushes()
 
 
 async def document(client: Client) -> Any:
