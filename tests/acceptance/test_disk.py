@@ -1,16 +1,22 @@
 """A disk that refuses, and another process that holds the database."""
 
+import json
 import resource
 import sqlite3
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
+from typing import Any
 
 from tests.acceptance.account import Account
 from tests.acceptance.conftest import NewDaemon
 from tests.acceptance.daemon import Daemon
+from tests.acceptance.http_api import Answer
+from tests.acceptance.polling_api import Subscriber
 
 NOT_AVAILABLE = "IOTDA.000503"
+LARGE = "\N{ELECTRIC LIGHT BULB}" * 60_000
+"""Larger than what a full disk has left."""
 
 
 @contextmanager
@@ -53,6 +59,43 @@ def test_a_full_disk_refuses_new_messages_and_loses_no_old_ones(new_daemon: NewD
     pump.daemon_restarted()
     assert {pump.final(message_id)["status"] for message_id in ("old", "refused")} == {"DELIVERED"}
     assert pump.connect_raw().before_pong() == []
+
+
+def test_a_full_disk_is_told_in_each_dialect_and_costs_nothing_accepted(
+    new_daemon: NewDaemon, closing: ExitStack
+) -> None:
+    daemon = new_daemon(expected=("cannot write",))
+    app = closing.enter_context(Subscriber(daemon, "news"))
+    app.subscribe()
+    assert app.publish("old", b'"old"').status == 200
+    api = closing.enter_context(daemon.api())
+    inbox = "/api/v1/messages"
+    old = {"id": "lamp", "importance": "important", "text": "old"}
+    new = {**old, "text": LARGE}
+    tasks = "/v5/iot/default/batchtasks"
+    task = {"task_name": "t", "task_type": "createMessages", "targets": ["lamp"], "document": {"message": LARGE}}
+    assert api.call("POST", inbox, json.dumps(old).encode()).status == 200
+    with _full_disk(daemon):
+        refused = app.publish("new", json.dumps(LARGE).encode())
+        assert (refused.status, refused.body.keys()) == (503, {"error"})
+        answer = api.call("POST", inbox, json.dumps(new).encode())
+        assert (answer.status, answer.body["success"], answer.body["code"]) == (503, False, "503")
+        answer = api.call("POST", tasks, json.dumps(task).encode())
+        assert (answer.status, answer.error) == (503, NOT_AVAILABLE)
+        assert app.poll().ids == ["old"]
+        assert [note["text"] for note in _bodies(api.call("GET", inbox))] == ["old"]
+    assert app.publish("new", json.dumps(LARGE).encode()).status == 200
+    assert api.call("POST", inbox, json.dumps(new).encode()).status == 200
+    daemon.restart()
+    app.daemon_restarted()
+    assert app.poll().ids == ["old", "new"]
+    with daemon.api() as again:
+        assert [note["text"] for note in _bodies(again.call("GET", inbox))] == [LARGE, "old"]
+        assert again.call("GET", tasks).body["batchtasks"] == []
+
+
+def _bodies(answer: Answer) -> list[dict[str, Any]]:
+    return [note["body"] for note in answer.body]
 
 
 def test_a_process_that_writes_for_a_while_delays_and_nothing_else(daemon: Daemon, pump: Account) -> None:
