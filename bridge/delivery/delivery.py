@@ -115,7 +115,7 @@ class Delivery(Reading):
 
         Raises UnknownDevice, QueueFull; then `done` is not called.
         """
-        message = self._accept(project, device_id, draft, once)
+        message = self._accept(project, device_id, draft, once=once)
         self._answers.open(message.seq, partial(_tell, message, done))
 
     def follow(self, project: str, device_id: str, draft: Draft, followed: Followed) -> Message:
@@ -139,18 +139,7 @@ class Delivery(Reading):
 
         Raises UnknownDevice, QueueFull, StoreUnavailable; then `done` is not called.
         """
-        outbox, message, channel = self._accepted(project, device_id, draft)
-        self._store.add(message, partial(self._carried, outbox, message, done), channel, claim=claim)
-        if not draft.ttl:
-            outbox.uncached.add(message.seq)
-
-    def _accept(self, project: str, device_id: str, draft: Draft, once: Once | None = None) -> Message:
-        outbox, message, channel = self._accepted(project, device_id, draft)
-        added = self._added if draft.send_at is None else self._held
-        self._store.add(message, partial(added, outbox, message), channel, once=once)
-        if not draft.ttl:
-            outbox.uncached.add(message.seq)
-        return message
+        self._accept(project, device_id, draft, claim=claim, carried=done)
 
     def watch_ends(self, ended: Callable[[int], None] | None) -> None:
         """`ended(seq)` is called for every message, whoever sent it, after the commit of its end; but not for one that
@@ -222,16 +211,33 @@ class Delivery(Reading):
 
     # One message
 
-    def _accepted(self, project: str, device_id: str, draft: Draft) -> tuple[Outbox, Message, int | None]:
-        """Its place in the queue, and the channel that is to tell of it. Raises UnknownDevice, QueueFull."""
+    def _accept(
+        self,
+        project: str,
+        device_id: str,
+        draft: Draft,
+        *,
+        once: Once | None = None,
+        claim: Claim | None = None,
+        carried: Callable[[BridgeError | None], None] | None = None,
+    ) -> Message:
+        """Give it its place in the queue, and put it into the store. Raises UnknownDevice, QueueFull."""
         outbox = self._outbox(self._device(project, device_id))
         if outbox.pending >= self._settings.max_pending_per_device:
             self._make_room(outbox)
         now = self._clock()
         lifetime = draft.ttl * _MINUTE or int(self._settings.uncached_wait * 1000)
-        outbox.pending += 1
         message = Message(outbox.device.key, draft, now, (draft.send_at or now) + lifetime)
-        return outbox, message, self._channels.get(project) if draft.ttl else None  # without a ttl it is not cached
+        outbox.pending += 1
+        channel = self._channels.get(project) if draft.ttl else None  # without a ttl it is not cached
+        if carried is not None:
+            added = partial(self._carried, outbox, message, carried)
+        else:
+            added = partial(self._added if draft.send_at is None else self._held, outbox, message)
+        self._store.add(message, added, channel, once=once, claim=claim)
+        if not draft.ttl:
+            outbox.uncached.add(message.seq)
+        return message
 
     def _carried(
         self,

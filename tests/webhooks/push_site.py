@@ -99,4 +99,4 @@ async def until(condition: Callable[[], object]) -> None:
     """What nobody announces."""
     async with asyncio.timeout(PATIENCE):
         while not condition():  # noqa: ASYNC110 - nobody announces it
-            await asyncio.sleep(0.01)
+            await asyncio.sleep(0)

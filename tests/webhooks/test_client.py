@@ -1,8 +1,8 @@
 import asyncio
 import socket
 import ssl
-import time
-from collections.abc import AsyncIterator, Callable
+import threading
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -11,7 +11,7 @@ import pytest
 from bridge.webhooks.client import MOST_ANSWER, Client
 from bridge.webhooks.resolver import Resolver
 from bridge.webhooks.settings import WebhookSettings
-from tests.webhooks.receiver import Receiver, answering
+from tests.webhooks.receiver import PATIENCE, Receiver, answering
 
 
 @asynccontextmanager
@@ -159,16 +159,19 @@ async def test_the_next_address_is_tried(receiver: Receiver, monkeypatch: pytest
 
 async def test_a_name_is_looked_up_once_for_all_who_ask(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
+    found = threading.Event()
 
     def slow(host: str) -> list[str]:
         asked.append(host)
-        time.sleep(0.05)
+        found.wait(PATIENCE)
         return ["127.0.0.1"]
 
     monkeypatch.setattr("bridge.webhooks.resolver._look_up", slow)
     resolver = Resolver()
-    lookups: list[Callable[[], Any]] = [lambda: resolver.addresses("a.example")] * 5
-    assert await asyncio.gather(*(look_up() for look_up in lookups)) == [["127.0.0.1"]] * 5
+    waiting = asyncio.gather(*(resolver.addresses("a.example") for _ in range(5)))
+    await asyncio.sleep(0)  # all of them have asked
+    found.set()
+    assert await waiting == [["127.0.0.1"]] * 5
     assert await resolver.addresses("a.example") == ["127.0.0.1"]
     assert asked == ["a.example"]
     resolver.close()

@@ -4,6 +4,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from bridge.api.access import AccessCheck
+from bridge.api.answer import Json
 from bridge.api.base import Inbox
 from bridge.api.body import read_json
 from bridge.api.dataarts.describe import operation
@@ -89,11 +90,11 @@ class Confirmations:
         project, _ = self._enter(call, READ)
         page = parse_page(call.scope["query_string"])
         total = self._inbox.bounds(project, page).count
-        return _json(render_records(total, self._inbox.history(project, page)))
+        return Json(render_records(total, self._inbox.history(project, page)))
 
     async def show(self, call: Call) -> Response:
         project, _ = self._enter(call, READ)
-        return _json(render_record(self._inbox.show(project, call.path_params["message_id"])))
+        return Json(render_record(self._inbox.show(project, call.path_params["message_id"])))
 
     def _enter(self, call: Call, scope: str) -> tuple[str, str]:
         """(project, name of the credentials), after every check of what stands before the body."""
@@ -106,7 +107,3 @@ class Confirmations:
 
 NOTHING = Route("/v1/{rest:path}", NoResource(answer_error))
 """Every other path below /v1."""
-
-
-def _json(body: bytes) -> Response:
-    return Response(body, media_type="application/json")

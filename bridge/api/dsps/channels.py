@@ -6,6 +6,7 @@ from functools import partial
 import msgspec
 from starlette.responses import Response
 
+from bridge.api.answer import Json
 from bridge.api.base import Channels
 from bridge.api.body import read_body
 from bridge.api.dsps.describe import PROJECT_PARAMETER, operation
@@ -62,7 +63,7 @@ class ChannelMessages:
         message_id = check_id("messageID", call.path_params["message"])
         content = parse_content(await read_body(call, self._max_body))
         await self._channels.publish(*place, message_id, content)
-        return _json(render_json({"channelID": place.channel, "messageID": message_id}))
+        return Json(render_json({"channelID": place.channel, "messageID": message_id}))
 
     async def publish_batch(self, call: Call) -> Response:
         """All lines are looked at before the first is published. Published one by one, in order: after an error some
@@ -71,19 +72,19 @@ class ChannelMessages:
         posts = parse_batch(await read_body(call, self._max_body))
         new = await asyncio.gather(*(self._channels.publish(*place, *post) for post in posts))
         answer = {"channelID": place.channel, "published": sum(new), "duplicates": len(new) - sum(new)}
-        return _json(render_json(answer))
+        return Json(render_json(answer))
 
     async def show(self, call: Call) -> Response:
         place = await self._gate.enter(call, READ)
         info = self._channels.channel(*place)
         if info is None:
             raise no_channel()
-        return _json(render_channel(info))
+        return Json(render_channel(info))
 
     async def index(self, call: Call) -> Response:
         caller = await self._gate.caller(call)
         found = self._channels.channels(self._gate.project(call, caller, READ))
-        return _json(render_channels(info for info in found if self._gate.may_see(caller, info.name)))
+        return Json(render_channels(info for info in found if self._gate.may_see(caller, info.name)))
 
     async def _enter_to_publish(self, call: Call) -> Place:
         place = await self._gate.enter(call, WRITE)
@@ -141,7 +142,3 @@ def _about_channels() -> list[Operation]:
             answers={200: ChannelList},
         ),
     ]
-
-
-def _json(body: bytes) -> Response:
-    return Response(body, media_type="application/json")

@@ -6,6 +6,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from bridge.api.access import AccessCheck
+from bridge.api.answer import Json
 from bridge.api.base import BatchTasks
 from bridge.api.body import read_json
 from bridge.api.iotda import batch_render
@@ -68,18 +69,18 @@ class BatchTaskManagement:
     async def create(self, call: Call) -> Response:
         project = self._project(call, SEND)
         order = parse_order(await read_json(call, self._max_order), self._clock(), self._max_ttl)
-        return _json(render_task(await self._tasks.create(project, order)), 201)
+        return Json(render_task(await self._tasks.create(project, order)), 201)
 
     async def index(self, call: Call) -> Response:
         project = self._project(call, READ)
         search = parse_tasks(call.scope["query_string"])
-        return _json(render_tasks(FoundTasks([], 0) if search is None else await self._tasks.find(project, search)))
+        return Json(render_tasks(FoundTasks([], 0) if search is None else await self._tasks.find(project, search)))
 
     async def show(self, call: Call) -> Response:
         project, key = self._task(call, READ)
         search = parse_details(call.scope["query_string"])
         details = await self._tasks.details(project, key, search or TargetSearch(1))
-        return _json(render_details(details if search else TaskDetails(details.task, [], 0)))
+        return Json(render_details(details if search else TaskDetails(details.task, [], 0)))
 
     async def delete(self, call: Call) -> Response:
         await self._tasks.remove(*self._task(call, SEND))
@@ -89,17 +90,17 @@ class BatchTaskManagement:
         project, key = self._task(call, SEND)
         targets = parse_chosen(await read_json(call, self._max_body))
         if targets is not None:
-            return _json(render_results(await self._tasks.stop_targets(project, key, targets)))
+            return Json(render_results(await self._tasks.stop_targets(project, key, targets)))
         await self._tasks.stop_task(project, key)
-        return _json(render_results([]))
+        return Json(render_results([]))
 
     async def retry(self, call: Call) -> Response:
         project, key = self._task(call, SEND)
         targets = parse_chosen(await read_json(call, self._max_body))
         if targets is not None:
-            return _json(render_results(await self._tasks.retry_targets(project, key, targets)))
+            return Json(render_results(await self._tasks.retry_targets(project, key, targets)))
         await self._tasks.retry_task(project, key)
-        return _json(render_results([]))
+        return Json(render_results([]))
 
     def _project(self, call: Call, scope: str) -> str:
         """The project of the path, after the access check."""
@@ -111,10 +112,6 @@ class BatchTaskManagement:
     def _task(self, call: Call, scope: str) -> tuple[str, int]:
         """(project, key of the task) of the path, after the access check."""
         return self._project(call, scope), parse_task_id(call.path_params["task_id"])
-
-
-def _json(body: bytes, status: int = 200) -> Response:
-    return Response(body, status, media_type="application/json")
 
 
 _read = partial(operation, tag="Batch tasks", scope=READ)

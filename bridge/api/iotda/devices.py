@@ -70,19 +70,19 @@ class DeviceManagement:
     async def add(self, call: Call) -> Response:
         project = self._project(call, WRITE)
         record = await self._devices.add(project, parse_enrolment(await read_json(call, self._max_body)))
-        return _json(render_device(record, with_secret=True), 201)
+        return Json(render_device(record, with_secret=True), 201)
 
     async def index(self, call: Call) -> Response:
         project = self._project(call, READ)
-        return _json(render_devices(await self._devices.find(project, parse_search(call.scope["query_string"]))))
+        return Json(render_devices(await self._devices.find(project, parse_search(call.scope["query_string"]))))
 
     async def show(self, call: Call) -> Response:
-        return _json(render_device(self._devices.show(*self._device(call, READ))))
+        return Json(render_device(self._devices.show(*self._device(call, READ))))
 
     async def update(self, call: Call) -> Response:
         project, device_id = self._device(call, WRITE)
         amendment = parse_amendment(await read_json(call, self._max_body))
-        return _json(render_device(await self._devices.amend(project, device_id, amendment)))
+        return Json(render_device(await self._devices.amend(project, device_id, amendment)))
 
     async def delete(self, call: Call) -> Response:
         await self._devices.remove(*self._device(call, WRITE))
@@ -95,14 +95,14 @@ class DeviceManagement:
         secret = await self._devices.reset_secret(
             project, device_id, reset.value, reset.slot, disconnect=reset.disconnect
         )
-        return _json(render_secret(device_id, secret, reset.slot))
+        return Json(render_secret(device_id, secret, reset.slot))
 
     async def reset_fingerprint(self, call: Call) -> Response:
         project, device_id = self._device(call, WRITE)
         reset = parse_reset_fingerprint(await read_json(call, self._max_body))
         fingerprint = reset.value or ""
         await self._devices.reset_fingerprint(project, device_id, fingerprint, reset.slot, disconnect=reset.disconnect)
-        return _json(render_fingerprint(device_id, fingerprint, reset.slot))
+        return Json(render_fingerprint(device_id, fingerprint, reset.slot))
 
     async def freeze(self, call: Call) -> Response:
         return await self._set_frozen(call, frozen=True)
@@ -128,10 +128,6 @@ class DeviceManagement:
         self._check.enter(call, project, scope)
         check_device(project, device_id)
         return project, device_id
-
-
-def _json(body: bytes, status: int = 200) -> Response:
-    return Json(body, status)
 
 
 _describe = partial(operation, tag="Devices")

@@ -131,7 +131,7 @@ class DeviceMessages:
                 )
         except UnknownMessage:
             raise bad_marker() from None
-        return _json(render_messages(device_id, found))
+        return Json(render_messages(device_id, found))
 
     async def _of_period(self, project: str, device_id: str, page: Page) -> list[Message]:
         """As many as asked for, if there are: clients take fewer for the end. Unless they are large, as elsewhere."""
@@ -150,7 +150,7 @@ class DeviceMessages:
 
     async def show(self, call: Call) -> Response:
         project, device_id = self._device(call, READ)
-        return _json(render_message(self._messages.message(project, device_id, _message_id(call))))
+        return Json(render_message(self._messages.message(project, device_id, _message_id(call))))
 
     async def delete(self, call: Call) -> Response:
         project, device_id = self._device(call, SEND)
@@ -182,21 +182,17 @@ def _message_id(call: Call) -> str:
 def _created(message: Message | BridgeError) -> Response:
     if isinstance(message, BridgeError):
         raise message
-    return _json(render_created(message), 201)
+    return Json(render_created(message), 201)
 
 
 def _exchanged(exchange: Exchange, wait: Wait) -> Response:
     if exchange.reply is None:
-        response = _json(render_no_reply(exchange.message), 504)
+        response = Json(render_no_reply(exchange.message), 504)
     else:
-        response = _json(render_reply(exchange.message, exchange.reply))
+        response = Json(render_reply(exchange.message, exchange.reply))
     if wait.preferred:
         response.headers["Preference-Applied"] = f"wait={wait.seconds}"
     return response
-
-
-def _json(body: bytes, status: int = 200) -> Response:
-    return Json(body, status)
 
 
 _describe = partial(operation, tag="Messages")

@@ -6,6 +6,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from bridge.api.access import AccessCheck
+from bridge.api.answer import Json
 from bridge.api.base import Inbox
 from bridge.api.body import read_json
 from bridge.api.faults import NoCredentials
@@ -71,29 +72,29 @@ class InboxMessages:
 
     async def index(self, call: Call) -> Response:
         project, query = self._project(call, READ), call.scope["query_string"]
-        return _json(render_list(self._inbox.inbox(project, parse_selection(query)), parse_only(query)))
+        return Json(render_list(self._inbox.inbox(project, parse_selection(query)), parse_only(query)))
 
     async def history(self, call: Call) -> Response:
         project, query = self._project(call, READ), call.scope["query_string"]
-        return _json(render_list(self._inbox.history(project, parse_selection(query)), parse_only(query)))
+        return Json(render_list(self._inbox.history(project, parse_selection(query)), parse_only(query)))
 
     async def bounds(self, call: Call) -> Response:
         project, query = self._project(call, READ), call.scope["query_string"]
-        return _json(render_bounds(self._inbox.bounds(project, parse_selection(query)), parse_only(query)))
+        return Json(render_bounds(self._inbox.bounds(project, parse_selection(query)), parse_only(query)))
 
     async def create(self, call: Call) -> Response:
         project = self._project(call, WRITE)
         notice = parse_notice(await read_json(call, self._max_body), project)
-        return _json(render_entity(await self._inbox.post(notice)))
+        return Json(render_entity(await self._inbox.post(notice)))
 
     async def mark_read(self, call: Call) -> Response:
         project = self._project(call, WRITE)
         read = parse_read(await read_json(call, self._max_body))
-        return _json(render_entity(await self._inbox.mark_read(project, call.path_params["message_id"], read)))
+        return Json(render_entity(await self._inbox.mark_read(project, call.path_params["message_id"], read)))
 
     async def clear(self, call: Call) -> Response:
         await self._inbox.clear(self._project(call, WRITE))
-        return _json(SUCCESS)
+        return Json(SUCCESS)
 
     def _project(self, call: Call, scope: str) -> str:
         if call.principal is None:
@@ -152,7 +153,3 @@ def _about_writing() -> list[Operation]:
             errors=(UnknownNotification,),
         ),
     ]
-
-
-def _json(body: bytes) -> Response:
-    return Response(body, media_type="application/json")
