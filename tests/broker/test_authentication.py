@@ -1,8 +1,7 @@
 """Enhanced authentication: a method that a plug-in implements, before the CONNACK and again later [MQTT-4.12]."""
 
 import asyncio
-import contextlib
-import sqlite3
+from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
@@ -13,6 +12,7 @@ from amqtt.session import Session
 from bridge.broker import MqttSettings
 from bridge.broker.authentication import Continue, Failure, Outcome, Success
 from bridge.model.errors import BadSettings
+from bridge.model.record import Amendment
 from bridge.mqtt import (
     Auth,
     Connack,
@@ -28,6 +28,7 @@ from bridge.mqtt import (
     Version,
     Will,
 )
+from tests.broker.certificates import Certificate
 from tests.broker.client import RawClient
 from tests.broker.conftest import NewSite
 from tests.broker.scram import METHOD, PATH, ScramUser, proof
@@ -438,15 +439,17 @@ async def test_a_store_that_cannot_be_read(scripted: Site) -> None:
         assert (await client.receive(Connack)).reason_code == 0x88
 
 
-async def test_a_device_that_was_frozen_meanwhile(scripted: Site) -> None:
-    """Another process has written it: nobody has told the connection yet."""
-    scripted.add_device()
+async def test_a_device_that_has_to_use_tls_from_now_on(new_site: NewSite, tmp_path: Path) -> None:
+    """[MQTT-4.12.1-2]"""
+    server = Certificate.make(tmp_path, "server")
+    files = {"tls_certfile": str(server.path), "tls_keyfile": str(server.key_path)}
+    site = await new_site(mqtt(plugins={f"{HERE}.Scripted": {}}, tls_bind="127.0.0.1:0", **files))
+    site.add_device()
     lay_out(Success("pump-1"), Success("pump-1"))
-    client = await scripted.client()
+    client = await site.client()
     client.send(connect(client_id="pump-1"))
     await client.receive(Connack)
-    with contextlib.closing(sqlite3.connect(scripted.path, isolation_level=None)) as other:
-        other.execute("UPDATE device SET frozen = 1")
+    site.store.amend("default", "pump-1", Amendment(secure_access=True))
     client.send(auth(reason=ReasonCode.REAUTHENTICATE))
     assert await client.ended() == 0x87
 
