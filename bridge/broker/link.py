@@ -49,10 +49,10 @@ class Link(Wire):
 
     __slots__ = (
         "_held",
+        "_holds",
         "_hub",
         "_inbound",
         "_look",
-        "_on_hold",
         "_opened",
         "_patience",
         "_sent",
@@ -67,7 +67,7 @@ class Link(Wire):
         self._opened = hub.wheel.now
         self._patience = 0
         self._look = 0
-        self._on_hold = False
+        self._holds = 0
         self._held: deque[Packet] | None = None
         self._sent: list[int] = []
         self._inbound = Inbound(hub, self)
@@ -152,17 +152,17 @@ class Link(Wire):
 
     def hold(self) -> None:
         """Keep what the client sends until `release`."""
-        self._on_hold = True
+        self._holds += 1
         if self._held is None:
             self._held = deque()
             self.pause_reading()
 
     def release(self) -> None:
         """What it sent is handled in order, up to a packet for which it is held again."""
-        self._on_hold = False
-        while self._held and not (self._on_hold or self.closing):
+        self._holds -= 1
+        while self._held and not (self._holds or self.closing):
             self._handle(self._held.popleft())
-        if not self._on_hold:
+        if not self._holds:
             self._held = None
             self.resume_reading()
 

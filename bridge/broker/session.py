@@ -86,7 +86,7 @@ class Line(Protocol):
     def resume_reading(self) -> None: ...
 
     def hold(self) -> None:
-        """Keep what the client sends until `release`."""
+        """Keep what the client sends until `release`; who holds it twice releases it twice."""
 
     def release(self) -> None: ...
 

@@ -13,12 +13,14 @@ from amqtt.contrib.cert import UserAuthCertPlugin
 from pwdlib import PasswordHash
 from pwdlib.hashers.argon2 import Argon2Hasher
 
+from bridge.config import load
 from bridge.mqtt import Publish, Version
 from tests.broker.certificates import HOST, Certificate, client_context
 from tests.broker.client import RawClient
 from tests.broker.conftest import NewSite
 from tests.broker.site import SECRET, Site, mqtt
 
+EXAMPLE = Path(__file__).parents[2] / "broker_config" / "plugins.toml"
 KEY = "a-secret-key-of-thirty-two-bytes!"
 HTTP_HOST = "127.0.0.1"
 
@@ -49,8 +51,8 @@ class Authority:
 
     def decide(self, path: str, body: dict[str, Any]) -> bool:
         if path == "/user":
-            return body["password"] == "secret"
-        return not body["topic"].startswith("no/")
+            return bool(body["password"] == "secret")
+        return not str(body["topic"]).startswith("no/")
 
 
 @pytest.fixture
@@ -229,3 +231,19 @@ async def test_certificates_with_an_identity(new_site: NewSite, tmp_path: Path) 
         assert (await client.connect(client_id)).reason_code == code
         client.abort()
     assert await log_in(site, None, None, "c-1") == 0x87
+
+
+@pytest.mark.filterwarnings("ignore:The 'acl' option is deprecated:DeprecationWarning")
+async def test_the_example(new_site: NewSite, tmp_path: Path) -> None:
+    plugins = dict(load(tmp_path, EXAMPLE, {}, {}).mqtt.plugins)
+    passwords = tmp_path / "passwords"
+    passwords.write_text(f"dashboard:{PasswordHash((Argon2Hasher(),)).hash('secret')}\n", encoding="utf-8")
+    plugins["amqtt.plugins.authentication.FileAuthPlugin"] = {"password_file": str(passwords)}
+    site = await new_site(mqtt(plugins=plugins))
+    dashboard = await logged_in(site, "dashboard", "secret")
+    filters = ("alarms/#", "$SYS/broker/clients/#", "other", "$oc/devices/pump-1/#")
+    assert [await dashboard.subscribe(each) for each in filters] == [1, 1, 0x87, 0x87]
+    pump = await site.log_in(site.add_device())
+    pump.publish("alarms/1", b"hot")
+    assert (await dashboard.take()).payload == b"hot"
+    assert await publish(pump, "other") == 0x87

@@ -12,6 +12,7 @@ from bridge.broker.plugin_session import PluginSession
 from bridge.mqtt import (
     Connect,
     Disconnect,
+    Packet,
     Pingreq,
     Puback,
     Publish,
@@ -113,7 +114,7 @@ async def test_traffic(site: Site) -> None:
     await console.subscribe("$SYS/broker/messages/publish/+", 0)
     before = await figures(site, console)
     connect = Connect(Version.V5, "pump-1", True, 0, "pump-1", SECRET.encode())
-    sent = [connect, Subscribe(1, [Subscription("a", 1)]), Publish("a", b"hello", 1, packet_id=7)]
+    sent: list[Packet] = [connect, Subscribe(1, [Subscription("a", 1)]), Publish("a", b"hello", 1, packet_id=7)]
     pump = await site.client()
     pump.send(*sent)
     answers = [await pump._next() for _ in range(4)]  # CONNACK, SUBACK, PUBLISH, PUBACK

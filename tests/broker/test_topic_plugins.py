@@ -328,7 +328,7 @@ async def test_events_that_do_not_happen_here(new_site: NewSite, caplog: pytest.
 async def test_after_a_vote(new_site: NewSite) -> None:
     """The plug-in that decides about topics sees the session that the other one has judged."""
     Recording.asked = []
-    plugins = {"tests.broker.test_plugins.Accepting": {}, f"{HERE}.Recording": {}}
+    plugins: dict[str, Any] = {"tests.broker.test_plugins.Accepting": {}, f"{HERE}.Recording": {}}
     site = await new_site(mqtt(plugins=plugins))
     for topic, code in (("no/more", 0x87), ("bye", 0)):
         client = await site.client()
