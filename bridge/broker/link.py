@@ -86,13 +86,14 @@ class Link(Wire):
     def received(self, packet: Packet) -> None:
         if self._held is not None:
             self._held.append(packet)
-        else:
-            self._handle(packet)
-
-    def _handle(self, packet: Packet) -> None:
-        if self.session is not None:
+        elif self.session is not None:
             _HANDLERS[type(packet)](self, self.session, packet)
-        elif self.authentication is not None:
+        else:
+            self._greet(packet)
+
+    def _greet(self, packet: Packet) -> None:
+        """Before the CONNECT is accepted."""
+        if self.authentication is not None:
             self.authentication.received(packet)
         else:
             self._connect(packet)
@@ -161,7 +162,11 @@ class Link(Wire):
         """What it sent is handled in order, up to a packet for which it is held again."""
         self._holds -= 1
         while self._held and not (self._holds or self.closing):
-            self._handle(self._held.popleft())
+            packet = self._held.popleft()
+            if self.session is not None:
+                _HANDLERS[type(packet)](self, self.session, packet)
+            else:
+                self._greet(packet)
         if not self._holds:
             self._held = None
             self.resume_reading()

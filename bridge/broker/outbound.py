@@ -21,17 +21,16 @@ class Outbound:
         self._loop = asyncio.get_running_loop()
         self._settings = settings
 
-    def forward(self, session: Session, publish: Publish, qos: int, expires: float) -> None:
-        """Owe the session a message between clients from now on. `expires`: loop time, 0 for never."""
+    def forward(
+        self, session: Session, publish: Publish, qos: int, expires: float, *, allowed: bool = False
+    ) -> None:
+        """Owe the session a message between clients from now on. `expires`: loop time, 0 for never; `allowed`: topic
+        plug-ins need not be asked."""
         topics = self._plugins.topics
-        if topics is not None and topics.decide(session.identity, publish.topic):
-            topics.receive(
-                session, publish.topic, len(publish.payload), partial(self._forward, session, publish, qos, expires)
-            )
-        else:
-            self._forward(session, publish, qos, expires)
-
-    def _forward(self, session: Session, publish: Publish, qos: int, expires: float) -> None:
+        if topics is not None and not allowed and topics.decide(session.identity, publish.topic):
+            forward = partial(self.forward, session, publish, qos, expires, allowed=True)
+            topics.receive(session, publish.topic, len(publish.payload), forward)
+            return
         line = session.line
         onward = Publish(publish.topic, publish.payload, qos, properties=_forwarded(publish.properties))
         if qos == 0:

@@ -33,6 +33,9 @@ class _Context(BrokerContext):
 class SysTopics(BrokerSysPlugin):
     """What `amqtt.plugins.sys.broker.BrokerSysPlugin` is here."""
 
+    on_mqtt_packet_received: Any = None
+    on_mqtt_packet_sent: Any = None
+
     def __init__(self, context: BrokerContext) -> None:
         super().__init__(_Context(context))
         broker: Any = context._broker_instance

@@ -67,7 +67,8 @@ async def figures(site: Site, client: RawClient) -> dict[str, str]:
     }
 
 
-async def test_all_of_them(site: Site) -> None:
+async def test_all_of_them(site: Site, caplog: pytest.LogCaptureFixture) -> None:
+    assert "do not happen here" not in caplog.text
     client = await admin(site)
     await client.subscribe("$SYS/#", 0)
     told = await figures(site, client)
