@@ -188,7 +188,7 @@ class Handshake:
         keep_alive = self._keep_alive(connect)
         line.begin(session, connect, keep_alive)
         properties = self._properties(connect, session, keep_alive)
-        properties.update(proof or {})
+        properties.update(proof or {})  # [MQTT-4.12.0-5] [MQTT-4.12.0-6]
         line.send(Connack(present and connect.version is not Version.V31, ReasonCode.SUCCESS, properties))
         _log.info(
             "client connected",

@@ -21,9 +21,7 @@ class Outbound:
         self._loop = asyncio.get_running_loop()
         self._settings = settings
 
-    def forward(
-        self, session: Session, publish: Publish, qos: int, expires: float, *, allowed: bool = False
-    ) -> None:
+    def forward(self, session: Session, publish: Publish, qos: int, expires: float, *, allowed: bool = False) -> None:
         """Owe the session a message between clients from now on. `expires`: loop time, 0 for never; `allowed`: topic
         plug-ins need not be asked."""
         topics = self._plugins.topics

@@ -133,7 +133,7 @@ async def taken_in(site: Site, *answers: Any) -> RawClient:
 # SCRAM
 
 
-async def test_scram(site: Site) -> None:
+async def test_mqtt_4_12_0_5_scram(site: Site) -> None:
     """Challenge, answer, and the server's own proof in the CONNACK."""
     client = await site.client()
     connack = await scram(client, "anna", "pencil")
@@ -157,7 +157,7 @@ async def test_a_device_that_proves_its_name(site: Site) -> None:
     ("user", "password", "client_id", "code"),
     [("anna", "wrong", "", 0x86), ("nobody", "pencil", "", 0x86), ("anna", "pencil", "pump-1", 0x85)],
 )
-async def test_not_let_in(site: Site, user: str, password: str, client_id: str, code: int) -> None:
+async def test_mqtt_4_12_0_4_not_let_in(site: Site, user: str, password: str, client_id: str, code: int) -> None:
     """[MQTT-4.12.0-4]"""
     site.add_device()
     client = await site.client()
@@ -184,7 +184,7 @@ async def test_others_log_in_as_ever(site: Site) -> None:
     assert (await old.connect("pump-1", "pump-1", SECRET)).reason_code == 0
 
 
-async def test_authenticating_again(site: Site) -> None:
+async def test_mqtt_4_12_1_1_authenticating_again(site: Site) -> None:
     client = await site.client()
     await scram(client, "anna", "pencil")
     for _ in range(2):
@@ -198,7 +198,7 @@ async def test_authenticating_again(site: Site) -> None:
 
 
 @pytest.mark.parametrize(("user", "password"), [("anna", "wrong"), ("bert", "paper")])
-async def test_authenticating_again_in_vain(site: Site, user: str, password: str) -> None:
+async def test_mqtt_4_12_1_2_authenticating_again_in_vain(site: Site, user: str, password: str) -> None:
     """[MQTT-4.12.1-2]"""
     client = await site.client()
     await scram(client, "anna", "pencil")
@@ -212,7 +212,7 @@ async def test_authenticating_again_in_vain(site: Site, user: str, password: str
 
 
 @pytest.mark.parametrize("plugins", [{}, {PATH: {"users": USERS}}])
-async def test_an_unknown_method(new_site: NewSite, plugins: dict[str, Any]) -> None:
+async def test_mqtt_4_12_0_1_an_unknown_method(new_site: NewSite, plugins: dict[str, Any]) -> None:
     """[MQTT-4.12.0-1]"""
     site = await new_site(mqtt(plugins=plugins, allow_anonymous=True))
     client = await site.client()
@@ -221,7 +221,7 @@ async def test_an_unknown_method(new_site: NewSite, plugins: dict[str, Any]) -> 
     assert await client.ended() is None
 
 
-async def test_many_steps(scripted: Site) -> None:
+async def test_mqtt_4_12_0_2_many_steps(scripted: Site) -> None:
     """[MQTT-4.12.0-2] [MQTT-4.12.0-3] [MQTT-4.12.0-5]"""
     lay_out(*(Continue(b"%d" % n) for n in range(10)), Continue(), Success())
     client = await scripted.client()
@@ -240,7 +240,7 @@ async def test_many_steps(scripted: Site) -> None:
     await client.quiet()
 
 
-async def test_no_method_no_auth(scripted: Site) -> None:
+async def test_mqtt_4_12_0_6_no_method_no_auth(scripted: Site) -> None:
     """[MQTT-4.12.0-6] [MQTT-4.12.0-7]"""
     client = await scripted.client()
     connack = await client.log_in(scripted.add_device())
@@ -260,7 +260,7 @@ async def test_no_method_no_auth(scripted: Site) -> None:
         connect(),
     ],
 )
-async def test_what_may_not_be_sent_before_connack(scripted: Site, packet: Packet) -> None:
+async def test_mqtt_3_1_2_30_what_may_not_be_sent_before_connack(scripted: Site, packet: Packet) -> None:
     """[MQTT-3.1.2-30] [MQTT-4.12.0-3] [MQTT-4.12.0-5]"""
     lay_out(Continue())
     client = await scripted.client()
@@ -407,6 +407,17 @@ async def test_authenticating_again_takes_too_long(scripted: Site) -> None:
     await client.receive(Auth)
     await scripted.let_pass(6)
     assert await client.ended() == 0x87
+
+
+async def test_a_client_that_goes_while_it_authenticates_again(
+    scripted: Site, caplog: pytest.LogCaptureFixture
+) -> None:
+    client = await taken_in(scripted, Continue())
+    client.send(auth(reason=ReasonCode.REAUTHENTICATE))
+    await client.receive(Auth)
+    await client.disconnect()
+    await scripted.let_pass(6)
+    assert "too long" not in str([vars(record) for record in caplog.records])
 
 
 @pytest.mark.parametrize(

@@ -67,7 +67,8 @@ async def figures(site: Site, client: RawClient) -> dict[str, str]:
     }
 
 
-async def test_all_of_them(site: Site, caplog: pytest.LogCaptureFixture) -> None:
+async def test_all_of_them(new_site: NewSite, caplog: pytest.LogCaptureFixture) -> None:
+    site = await new_site(mqtt(plugins={PATH: {"sys_interval": INTERVAL}}))
     assert "do not happen here" not in caplog.text
     client = await admin(site)
     await client.subscribe("$SYS/#", 0)
@@ -232,6 +233,11 @@ async def test_what_other_plug_ins_see_of_the_broker(new_site: NewSite) -> None:
     assert context.get_session("nobody") is None
     assert context.subscriptions == {"a/#": [(known, 1)]}
     assert context.retained_messages == {}
+    session = known.session
+    session.plugin_session = None
+    (again,) = context.sessions  # as after a restart, when nobody has seen its CONNECT
+    assert (again.client_id, again.username, again.password) == ("pump-1", "pump-1", None)
+    assert session.plugin_session is again
     stranger = PluginSession("c", None, None)
     assert stranger != known
     assert {stranger, known} == {known, stranger}
