@@ -233,7 +233,7 @@ async def test_what_other_plug_ins_see_of_the_broker(new_site: NewSite) -> None:
     assert context.get_session("nobody") is None
     assert context.subscriptions == {"a/#": [(known, 1)]}
     assert context.retained_messages == {}
-    session = known.session
+    (session,) = [session for session in site.hub.sessions if session.client_id == "pump-1"]
     session.plugin_session = None
     (again,) = context.sessions  # as after a restart, when nobody has seen its CONNECT
     assert (again.client_id, again.username, again.password) == ("pump-1", "pump-1", None)

@@ -9,7 +9,8 @@ from amqtt.plugins.base import BasePlugin, BaseTopicPlugin
 from amqtt.session import Session
 
 from bridge.broker import MqttSettings
-from bridge.mqtt import Connack, Connect, Puback, Publish, Pubrec, Suback, Subscribe, Subscription, Version, Will
+from bridge.mqtt import Auth, Connack, Connect, Puback, Publish, Pubrec, Suback, Subscribe, Subscription, Version, Will
+from tests.broker import scram
 from tests.broker.client import RawClient
 from tests.broker.conftest import NewSite
 from tests.broker.site import Site, mqtt
@@ -53,6 +54,8 @@ class Slow(BaseTopicPlugin):
         if action is self.slow_action and topic != "quick":
             self.asked.set()
             await self.go_on.wait()
+            for _ in range(3):  # and even then not at once
+                await asyncio.sleep(0)
         return topic != "no"
 
 
@@ -183,15 +186,17 @@ async def test_admins_are_not_their_business(new_site: NewSite) -> None:
 
 
 async def test_packets_stay_in_order(new_site: NewSite, slow_action: Action) -> None:
+    """Also those about which the plug-in decides at once, behind those about which it thinks."""
     site = await slow_site(new_site, slow_action)
     client = await anonymous(site)
+    topics = ("a", "no", "quick")
     client.send(
-        Subscribe(1, [Subscription("a", 0), Subscription("no", 0)]),
-        *(Publish("no" if n % 3 == 1 else "a", b"%d" % n) for n in range(9)),
+        Subscribe(1, [Subscription(topic, 0) for topic in topics]),
+        *(Publish(topics[n % 3], b"%d" % n) for n in range(9)),
     )
     await comes(Slow.asked)
     Slow.go_on.set()
-    assert (await client.receive(Suback)).reason_codes == [0, 0x87]
+    assert (await client.receive(Suback)).reason_codes == [0, 0x87, 0]
     assert [(await client.take()).payload for _ in range(6)] == [b"0", b"2", b"3", b"5", b"6", b"8"]
     await client.quiet()
 
@@ -315,6 +320,19 @@ async def test_a_message_that_is_larger_than_the_bounds_waits_alone(new_site: Ne
     await client.quiet()
     Slow.go_on.set()
     assert len((await client.take()).payload) == 20
+
+
+async def test_a_will_after_enhanced_authentication(new_site: NewSite) -> None:
+    plugins: dict[str, Any] = {scram.PATH: {"users": {"anna": "pencil"}}, f"{HERE}.Recording": {}}
+    site = await new_site(mqtt(plugins=plugins))
+    Recording.asked = []
+    for topic, code in (("no/more", 0x87), ("bye", 0)):
+        client = await site.client()
+        user = scram.ScramUser("anna", "pencil")
+        client.send(Connect(Version.V5, "c-1", will=Will(topic, b""), properties=user.first()))
+        client.send(user.answer(await client.receive(Auth)))
+        assert (await client.receive(Connack)).reason_code == code
+    assert Recording.asked == [("anna", "no/more", "publish"), ("anna", "bye", "publish")]
 
 
 async def test_events_that_do_not_happen_here(new_site: NewSite, caplog: pytest.LogCaptureFixture) -> None:
