@@ -237,7 +237,7 @@ async def test_what_other_plug_ins_see_of_the_broker(new_site: NewSite) -> None:
     session.plugin_session = None
     (again,) = context.sessions  # as after a restart, when nobody has seen its CONNECT
     assert (again.client_id, again.username, again.password) == ("pump-1", "pump-1", None)
-    assert session.plugin_session is again
+    assert context.get_session("pump-1") is again
     stranger = PluginSession("c", None, None)
     assert stranger != known
     assert {stranger, known} == {known, stranger}

@@ -92,6 +92,14 @@ async def anonymous(site: Site, version: Version = Version.V5, client_id: str = 
     return client
 
 
+async def decided(site: Site) -> None:
+    """The slow plug-in goes on, and everything it was asked is answered."""
+    Slow.go_on.set()
+    assert site.hub.plugins.topics is not None
+    await asyncio.gather(*site.hub.plugins.topics._tasks)
+    await turn()
+
+
 @pytest.mark.parametrize("qos", [1, 2])
 async def test_publishing(site: Site, qos: int) -> None:
     client = await anonymous(site)
@@ -243,8 +251,7 @@ async def test_a_client_that_goes_while_its_message_is_judged(new_site: NewSite,
     assert session.line is not None
     session.line.end(0x8B)  # type: ignore[arg-type]
     assert await client.ended() == 0x8B
-    Slow.go_on.set()
-    await turn()
+    await decided(site)
     assert not session.incoming
     assert not session.storing
     again = await anonymous(site, client_id="c-1", clean=False, properties=properties)
@@ -264,8 +271,7 @@ async def test_the_same_message_while_it_is_judged(new_site: NewSite) -> None:
     assert await client.ended() == 0x8E
     again.send(Publish("a", b"x", 2, dup=True, packet_id=1))
     assert await again.ended() == 0x89
-    Slow.go_on.set()
-    await turn()
+    await decided(site)
 
 
 async def test_a_client_that_goes_while_its_filters_are_judged(new_site: NewSite) -> None:
@@ -276,8 +282,7 @@ async def test_a_client_that_goes_while_its_filters_are_judged(new_site: NewSite
     (session,) = site.hub.sessions
     assert session.line is not None
     session.line.end(0x8B)  # type: ignore[arg-type]
-    Slow.go_on.set()
-    await turn()
+    await decided(site)
     assert not session.subscriptions
 
 
@@ -288,8 +293,7 @@ async def test_a_client_that_goes_while_its_will_is_judged(new_site: NewSite) ->
     await comes(Slow.asked)
     for line in list(site.hub._lines):
         line.end(0x8B)  # type: ignore[arg-type]
-    Slow.go_on.set()
-    await turn()
+    await decided(site)
     assert not list(site.hub.sessions)
 
 
