@@ -96,7 +96,7 @@ async def decided(site: Site) -> None:
     """The slow plug-in goes on, and everything it was asked is answered."""
     Slow.go_on.set()
     assert site.hub.plugins.topics is not None
-    await asyncio.gather(*site.hub.plugins.topics._tasks)
+    await asyncio.gather(*site.hub.plugins.topics._tasks, *site.hub.handshake._waiting)
     await turn()
 
 
