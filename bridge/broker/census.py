@@ -21,7 +21,7 @@ class Census:
 
     @classmethod
     def take(cls, sessions: Iterable[Session]) -> "Census":
-        """One walk over all of them: 15 ms for 100,000."""
+        """One walk over all of them: some 25 ms for 100,000."""
         connected = away = subscriptions = inflight_in = inflight_out = queued = 0
         for session in sessions:
             if session.line is None:

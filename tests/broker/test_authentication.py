@@ -9,7 +9,6 @@ from amqtt.broker import BrokerContext
 from amqtt.plugins.base import BasePlugin
 from amqtt.session import Session
 
-from bridge.broker import MqttSettings
 from bridge.broker.authentication import Continue, Failure, Outcome, Success
 from bridge.model.errors import BadSettings
 from bridge.model.record import Amendment
@@ -31,12 +30,11 @@ from bridge.mqtt import (
 from tests.broker.certificates import Certificate
 from tests.broker.client import RawClient
 from tests.broker.conftest import NewSite
-from tests.broker.scram import METHOD, PATH, ScramUser, proof
-from tests.broker.site import SECRET, Site, mqtt
+from tests.broker.scram import METHOD, PATH, proof
+from tests.broker.site import Site, mqtt
 from tests.broker.times import comes, turn
 
 HERE = __name__
-USERS = {"anna": "pencil", "bert": "paper", "pump-1": "steam"}
 
 
 class Scripted(BasePlugin[BrokerContext]):
@@ -92,32 +90,12 @@ def lay_out(*answers: Any) -> None:
     Scripted.script[:] = answers
 
 
-def with_scram(**settings: Any) -> MqttSettings:
-    return mqtt(plugins={PATH: {"users": USERS}}, **settings)
-
-
-@pytest.fixture
-async def site(new_site: NewSite) -> Site:
-    return await new_site(with_scram())
-
-
 def connect(data: bytes | None = b"first", client_id: str = "c-1", method: str = "SCRIPT", **fields: Any) -> Connect:
     return Connect(Version.V5, client_id, properties=proof(data, method), **fields)
 
 
 def auth(data: bytes | None = None, reason: int = ReasonCode.CONTINUE_AUTHENTICATION, method: str = "SCRIPT") -> Auth:
     return Auth(reason, proof(data, method))
-
-
-async def scram(client: RawClient, user: str, password: str, client_id: str = "", **fields: Any) -> Connack:
-    """Log in."""
-    party = ScramUser(user, password)
-    client.send(Connect(Version.V5, client_id, properties=party.first(), **fields))
-    client.send(party.answer(await client.receive(Auth)))
-    connack = await client.receive(Connack)
-    if not connack.reason_code:
-        party.check(connack.properties)
-    return connack
 
 
 async def taken_in(site: Site, *answers: Any) -> RawClient:
@@ -130,88 +108,10 @@ async def taken_in(site: Site, *answers: Any) -> RawClient:
     return client
 
 
-# SCRAM
-
-
-async def test_mqtt_4_12_0_5_scram(site: Site) -> None:
-    """Challenge, answer, and the server's own proof in the CONNACK."""
-    client = await site.client()
-    connack = await scram(client, "anna", "pencil")
-    assert connack.reason_code == 0
-    assert "assigned_client_identifier" in connack.properties
-    assert await client.subscribe("a/#") == 1
-    assert await client.subscribe("$oc/devices/pump-1/#") == 0x87
-
-
-async def test_a_device_that_proves_its_name(site: Site) -> None:
-    device = site.add_device()
-    client = await site.client()
-    assert (await scram(client, "pump-1", "steam", "pump-1")).reason_code == 0
-    message = await site.submit(device)
-    await client.take()
-    assert site.shown(device, message).status is not None
-    assert site.hub.connected(device.key)
-
-
-@pytest.mark.parametrize(
-    ("user", "password", "client_id", "code"),
-    [("anna", "wrong", "", 0x86), ("nobody", "pencil", "", 0x86), ("anna", "pencil", "pump-1", 0x85)],
-)
-async def test_mqtt_4_12_0_4_not_let_in(site: Site, user: str, password: str, client_id: str, code: int) -> None:
-    """[MQTT-4.12.0-4]"""
-    site.add_device()
-    client = await site.client()
-    party = ScramUser(user, password)
-    client.send(Connect(Version.V5, client_id, properties=party.first()))
-    if user != "nobody":
-        client.send(party.answer(await client.receive(Auth)))
-    connack = await client.receive(Connack)
-    assert connack.reason_code == code
-    assert await client.ended() is None
-
-
-async def test_a_frozen_device_proves_its_name(site: Site) -> None:
-    site.add_device()
-    site.store.set_frozen("default", "pump-1", True)
-    client = await site.client()
-    assert (await scram(client, "pump-1", "steam", "pump-1")).reason_code == 0x8A
-
-
-async def test_others_log_in_as_ever(site: Site) -> None:
-    device = await site.log_in(site.add_device())
-    await device.quiet()
-    old = await site.client(Version.V311)
-    assert (await old.connect("pump-1", "pump-1", SECRET)).reason_code == 0
-
-
-async def test_mqtt_4_12_1_1_authenticating_again(site: Site) -> None:
-    client = await site.client()
-    await scram(client, "anna", "pencil")
-    for _ in range(2):
-        party = ScramUser("anna", "pencil")
-        client.send(Auth(ReasonCode.REAUTHENTICATE, party.first()))
-        client.send(party.answer(await client.receive(Auth)))
-        done = await client.receive(Auth)
-        assert done.reason_code == ReasonCode.SUCCESS
-        party.check(done.properties)
-        await client.quiet()
-
-
-@pytest.mark.parametrize(("user", "password"), [("anna", "wrong"), ("bert", "paper")])
-async def test_mqtt_4_12_1_2_authenticating_again_in_vain(site: Site, user: str, password: str) -> None:
-    """[MQTT-4.12.1-2]"""
-    client = await site.client()
-    await scram(client, "anna", "pencil")
-    party = ScramUser(user, password)
-    client.send(Auth(ReasonCode.REAUTHENTICATE, party.first()))
-    client.send(party.answer(await client.receive(Auth)))
-    assert await client.ended() == 0x87
-
-
 # The exchange
 
 
-@pytest.mark.parametrize("plugins", [{}, {PATH: {"users": USERS}}])
+@pytest.mark.parametrize("plugins", [{}, {PATH: {"users": {"anna": "pencil"}}}])
 async def test_mqtt_4_12_0_1_an_unknown_method(new_site: NewSite, plugins: dict[str, Any]) -> None:
     """[MQTT-4.12.0-1]"""
     site = await new_site(mqtt(plugins=plugins, allow_anonymous=True))
@@ -489,16 +389,6 @@ async def test_a_will_is_checked_too(scripted: Site) -> None:
     client = await scripted.client()
     client.send(connect(will=Will("$oc/devices/pump-1/sys/messages/down", b"")))
     assert (await client.receive(Connack)).reason_code == 0x87
-
-
-async def test_wrong_proofs_are_held_back(new_site: NewSite) -> None:
-    site = await new_site(with_scram(max_failed_logins=1))
-    for _ in range(2):
-        client = await site.client()
-        party = ScramUser("anna", "wrong")
-        client.send(Connect(Version.V5, "", properties=party.first()))
-        client.send(party.answer(await client.receive(Auth)))
-    assert (await client.receive(Connack)).reason_code == 0x86
 
 
 @pytest.mark.parametrize(
