@@ -34,6 +34,8 @@ class Outbound:
 
     def transmit(self, line: Line, publish: Publish) -> bool:
         """False: larger than what the client takes. Between clients that counts as delivered [MQTT-3.1.2-25]."""
+        if line.aliases is not None:
+            return line.aliases.send(line, publish)
         data = encode(publish, line.version)
         if not line.fits(len(data)):
             return False
@@ -75,7 +77,8 @@ class Outbound:
     def pubrec(self, line: Line, session: Session, packet: Pubrec) -> None:
         flight = session.flights.get(packet.packet_id)
         if flight is None or flight.qos != 2:
-            line.send(Pubrel(packet.packet_id, ReasonCode.PACKET_IDENTIFIER_NOT_FOUND))
+            if packet.reason_code < 0x80:  # a refusal is the end of it [MQTT-4.3.3-4]
+                line.send(Pubrel(packet.packet_id, ReasonCode.PACKET_IDENTIFIER_NOT_FOUND))
             return
         if packet.reason_code >= 0x80:  # [MQTT-4.3.3-4]
             del session.flights[packet.packet_id]
@@ -118,7 +121,8 @@ class Outbound:
                 line.send(Pubrel(packet_id))
             else:
                 flight.publish.dup = True  # [MQTT-3.3.1-1]
-                line.send(flight.publish)
+                if not self.transmit(line, flight.publish):  # this connection takes less than the one before
+                    del session.flights[packet_id]
 
     def _fly(self, line: Line, session: Session, publish: Publish) -> None:
         publish.packet_id = session.next_packet_id()
