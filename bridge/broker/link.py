@@ -77,7 +77,7 @@ class Link(Wire):
         rate = hub.settings.max_publish_rate
         self._quota = Quota(rate) if rate else None
         self._explains = True
-        self._particular = False
+        self._particular = not hub.settings.reason_strings
         """Not every packet that can be encoded may be sent."""
         self.aliases: Aliases | None = None
         self.session: Session | None = None
@@ -220,8 +220,8 @@ class Link(Wire):
     def _send_fitting(self, packet: Packet) -> None:
         """What explains goes when the client does not want it or the packet gets too large with it; an answer that is
         still too large cannot be given, and without it the client is lost."""
-        if not self._explains and type(packet) not in _MAY_EXPLAIN:  # [MQTT-3.1.2-29]
-            _say_less(packet)
+        if not (self._explains or type(packet) in _MAY_EXPLAIN) or not self._hub.settings.reason_strings:
+            _say_less(packet)  # [MQTT-3.1.2-29]
         data = encode(packet, self.version)
         if not self.fits(len(data)) and _say_less(packet):
             # [MQTT-3.2.2-19] [MQTT-3.2.2-20] [MQTT-3.4.2-2] [MQTT-3.4.2-3] [MQTT-3.5.2-2] [MQTT-3.5.2-3]
@@ -242,7 +242,7 @@ class Link(Wire):
         if packet.properties:
             self.max_packet_size = packet.properties.get("maximum_packet_size", 0)
             self._explains = packet.properties.get("request_problem_information", 1) != 0
-            self._particular = self.max_packet_size > 0 or not self._explains
+            self._particular = self._particular or self.max_packet_size > 0 or not self._explains
         self._hub.handshake.begin(self, packet)
 
     def _unexpected(self, session: Session, packet: Packet) -> None:

@@ -67,7 +67,10 @@ class Outbound:
 
     def puback(self, session: Session, packet: Puback) -> None:
         flight = session.flights.get(packet.packet_id)
-        if flight is None or flight.qos != 1:
+        if flight is None:
+            return
+        if flight.qos != 1:
+            _contradict(session, packet)
             return
         del session.flights[packet.packet_id]
         if flight.seq:
@@ -76,9 +79,12 @@ class Outbound:
 
     def pubrec(self, line: Line, session: Session, packet: Pubrec) -> None:
         flight = session.flights.get(packet.packet_id)
-        if flight is None or flight.qos != 2:
+        if flight is None:
             if packet.reason_code < 0x80:  # a refusal is the end of it [MQTT-4.3.3-4]
                 line.send(Pubrel(packet.packet_id, ReasonCode.PACKET_IDENTIFIER_NOT_FOUND))
+            return
+        if flight.qos != 2:
+            _contradict(session, packet)
             return
         if packet.reason_code >= 0x80:  # [MQTT-4.3.3-4]
             del session.flights[packet.packet_id]
@@ -92,9 +98,13 @@ class Outbound:
 
     def pubcomp(self, session: Session, packet: Pubcomp) -> None:
         flight = session.flights.get(packet.packet_id)
-        if flight is not None and flight.released:
-            del session.flights[packet.packet_id]
-            self.refill(session)
+        if flight is None:
+            return
+        if not flight.released:
+            _contradict(session, packet)
+            return
+        del session.flights[packet.packet_id]
+        self.refill(session)
 
     def _acknowledged(self, session: Session, seq: int, packet: Puback | Pubrec) -> None:
         if session.identity.device is not None:
@@ -128,6 +138,13 @@ class Outbound:
         publish.packet_id = session.next_packet_id()
         if self.transmit(line, publish):
             session.flights[publish.packet_id] = Flight(publish, qos=publish.qos)
+
+
+def _contradict(session: Session, packet: Puback | Pubrec | Pubcomp) -> None:
+    """The message is there, and this is not what can be said of it: inconsistent with the state [MQTT5 1.2]."""
+    if session.line is not None:
+        message = f"{type(packet).__name__.upper()} for a message that waits for another acknowledgement"
+        session.line.refuse(ReasonCode.PROTOCOL_ERROR, message, clause="MQTT5 4.3")
 
 
 _FORWARDED = (

@@ -111,6 +111,9 @@ class MqttSettings:
         "What an MQTT 5 client is answered whose subscription is not allowed: not authorized, or unspecified error.",
         choices=("0x87", "0x80"),
     )
+    reason_strings: bool = setting(
+        True, "MQTT 5 clients are told in words why something is refused, unless they ask for no problem information."
+    )
     plugins: Mapping[str, Any] = field(
         default_factory=dict,
         metadata={"about": "amqtt plug-ins by class path, each with its options."},

@@ -91,7 +91,8 @@ def _first_packets() -> Iterator[Invalid]:
             yield violation(f"first packet {first:#04x}", (), bytes([first, 0]), "MQTT-3.1.0-1", after=1)
     for flags in range(1, 16):
         raw = bytes([0x10 | flags]) + connect(V5, 2, s("dev"))[1:]
-        yield malformed(f"connect flags {flags:#x}", (), raw, "MQTT-2.1.3-1", after=1)
+        at_once = flags & 0b0110 == 0b0110
+        yield malformed(f"connect flags {flags:#x}", (), raw, "MQTT-2.1.3-1", after=1 if at_once else 0)
 
 
 def _reserved_types() -> Iterator[Invalid]:
