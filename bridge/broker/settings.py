@@ -103,8 +103,8 @@ class MqttSettings:
     )
     deny_subscribe: tuple[str, ...] = setting(
         (),
-        "Topic filters that no client may subscribe to, nor to any below them; messages there reach no subscriber "
-        "of a wider filter either.",
+        "Topic filters that no client may subscribe to; what matches them reaches no subscriber of a wider filter "
+        "either.",
     )
     deny_subscribe_code: str = setting(
         "0x87",

@@ -123,7 +123,7 @@ def wills(version: Version) -> st.SearchStrategy[Will]:
 
 @st.composite
 def connects(draw: st.DrawFn, version: Version) -> Connect:
-    username = draw(st.none() | text)
+    username = draw(st.none() | names)
     password = draw(st.none() | binary) if username is not None or version is Version.V5 else None
     will = draw(st.none() | wills(version))
     found = draw(properties(version, CONNECT))
@@ -131,7 +131,7 @@ def connects(draw: st.DrawFn, version: Version) -> Connect:
         found["authentication_method"] = draw(text)
         if draw(flag):
             found["authentication_data"] = draw(binary)
-    return Connect(version, draw(text), draw(flag), draw(u16), username, password, will, found)
+    return Connect(version, draw(names), draw(flag), draw(u16), username, password, will, found)
 
 
 @st.composite
