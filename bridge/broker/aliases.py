@@ -52,43 +52,44 @@ class OutboundAliases:
         self._aliases: dict[str, int] = {}
         """By topic, the least recently used first."""
 
-    def send(self, line: Line, publish: Publish) -> bool:
+    def send(self, line: Line, publish: Publish, packet_id: int = 0) -> bool:
         """Send the message in the shortest form that the client understands. False: larger than what it takes.
 
-        An alias is established only by what is really sent. Raises ProtocolError for what MQTT cannot express.
+        An alias is established only by what is really sent. `packet_id`: if it is not in `publish`, which others share.
+        Raises ProtocolError for what MQTT cannot express.
         """
         topic = publish.topic
+        packet_id = publish.packet_id or packet_id
         alias = self._aliases.get(topic)
         if alias is not None:
-            return self._write(line, publish, "", alias)
-        if len(topic) >= _SHORTEST and self._write(line, publish, topic, self._free()):
+            if not _write(line, publish, packet_id, "", {**publish.properties, "topic_alias": alias}):
+                return False
+            del self._aliases[topic]
+            self._aliases[topic] = alias
             return True
-        data = encode(publish, line.version)  # it may fit without an alias
-        if not line.fits(len(data)):
-            return False
-        line.write(data)
-        return True
+        if len(topic) >= _SHORTEST:
+            alias = self._free()
+            if _write(line, publish, packet_id, topic, {**publish.properties, "topic_alias": alias}):
+                self._establish(topic, alias)
+                return True
+        return _write(line, publish, packet_id, topic, publish.properties)  # it may fit without an alias
 
     def _free(self) -> int:
         """The alias for a new topic [MQTT-3.3.2-8] [MQTT-3.3.2-10]."""
         taken = len(self._aliases)
         return taken + 1 if taken < self._maximum else next(iter(self._aliases.values()))
 
-    def _write(self, line: Line, publish: Publish, topic: str, alias: int) -> bool:
-        properties: Properties = {**publish.properties, "topic_alias": alias}
-        data = encode(
-            Publish(topic, publish.payload, publish.qos, publish.retain, publish.dup, publish.packet_id, properties),
-            line.version,
-        )
-        if not line.fits(len(data)):
-            return False
-        line.write(data)
-        self._used(publish.topic, alias, is_new=bool(topic))
-        return True
-
-    def _used(self, topic: str, alias: int, *, is_new: bool) -> None:
-        if not is_new:
-            del self._aliases[topic]
-        elif len(self._aliases) >= self._maximum:
+    def _establish(self, topic: str, alias: int) -> None:
+        if len(self._aliases) >= self._maximum:
             del self._aliases[next(iter(self._aliases))]
         self._aliases[topic] = alias
+
+
+def _write(line: Line, publish: Publish, packet_id: int, topic: str, properties: Properties) -> bool:
+    """The message with this topic and these properties, if the client takes it."""
+    packet = Publish(topic, publish.payload, publish.qos, publish.retain, publish.dup, packet_id, properties)
+    data = encode(packet, line.version)
+    if not line.fits(len(data)):
+        return False
+    line.write(data)
+    return True

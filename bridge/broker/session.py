@@ -40,8 +40,8 @@ class Absence(Protocol):
 class Aliases(Protocol):
     """`bridge.broker.aliases` has the one there is."""
 
-    def send(self, line: "Line", publish: Publish) -> bool:
-        """False: larger than what the client takes."""
+    def send(self, line: "Line", publish: Publish, packet_id: int = 0) -> bool:
+        """False: larger than what the client takes. `packet_id`: if it is not in `publish`."""
 
 
 class Line(Protocol):
