@@ -151,6 +151,17 @@ async def test_identifiers_of_messages_that_wait_for_their_commit(site: Site, qo
     assert refused.reason_code == 0x91
 
 
+async def test_what_is_refused_for_its_identifier_does_not_complete_the_other(new_site: NewSite) -> None:
+    site = await new_site(mqtt(receive_maximum=1))
+    client = await site.log_in(site.add_device())
+    client.send(Publish("a", b"x", 2, packet_id=7))
+    await client.receive(Pubrec)
+    client.send(Publish("a", b"x", 1, packet_id=7))
+    assert (await client.receive(Puback)).reason_code == 0x91
+    client.send(Publish("a", b"x", 1, packet_id=8))
+    assert await client.ended() == 0x93
+
+
 async def test_older_versions_have_no_word_for_it(site: Site) -> None:
     client = await site.log_in(site.add_device(), Version.V311)
     client.send(Publish("a", b"x", 2, packet_id=7))
