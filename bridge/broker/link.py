@@ -1,11 +1,14 @@
 """One client's connection: what each packet from it means."""
 
 import asyncio
+from collections import deque
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from bridge.broker import explanations
 from bridge.broker.aliases import OutboundAliases
+from bridge.broker.authentication import Authentication
 from bridge.broker.complaints import Complaint
 from bridge.broker.hub import Hub
 from bridge.broker.inbound import Inbound
@@ -52,6 +55,7 @@ class Link(Wire):
     __slots__ = (
         "_explains",
         "_held",
+        "_holds",
         "_hub",
         "_inbound",
         "_look",
@@ -61,6 +65,7 @@ class Link(Wire):
         "_quota",
         "_sent",
         "aliases",
+        "authentication",
         "max_packet_size",
         "session",
     )
@@ -71,7 +76,8 @@ class Link(Wire):
         self._opened = hub.wheel.now
         self._patience = 0
         self._look = 0
-        self._held: list[Packet] | None = None
+        self._holds = 0
+        self._held: deque[Packet] | None = None
         self._sent: list[int] = []
         self._inbound = Inbound(hub, self)
         rate = hub.settings.max_publish_rate
@@ -80,6 +86,7 @@ class Link(Wire):
         self._particular = not hub.settings.reason_strings
         """Not every packet that can be encoded may be sent."""
         self.aliases: Aliases | None = None
+        self.authentication: Authentication | None = None
         self.session: Session | None = None
         self.max_packet_size = 0
         """The client's; 0 for no limit."""
@@ -94,10 +101,17 @@ class Link(Wire):
     def received(self, packet: Packet) -> None:
         if self._held is not None:
             self._held.append(packet)
-        elif self.session is None:
-            self._connect(packet)
-        else:
+        elif self.session is not None:
             _HANDLERS[type(packet)](self, self.session, packet)
+        else:
+            self._greet(packet)
+
+    def _greet(self, packet: Packet) -> None:
+        """Before the CONNECT is accepted."""
+        if self.authentication is not None:
+            self.authentication.received(packet)
+        else:
+            self._connect(packet)
 
     def failed(self, error: ProtocolError) -> None:
         self.refuse(error.reason_code, error.message, clause=error.clause)
@@ -156,16 +170,23 @@ class Link(Wire):
 
     def hold(self) -> None:
         """Keep what the client sends until `release`."""
-        self._held = []
-        self.pause_reading()
+        self._holds += 1
+        if self._held is None:
+            self._held = deque()
+            self.pause_reading()
 
     def release(self) -> None:
-        held, self._held = self._held or [], None
-        self.resume_reading()
-        for packet in held:
-            if self.closing:
-                return
-            self.received(packet)
+        """What it sent is handled in order, up to a packet for which it is held again."""
+        self._holds -= 1
+        while self._held and not (self._holds or self.closing):
+            packet = self._held.popleft()
+            if self.session is not None:
+                _HANDLERS[type(packet)](self, self.session, packet)
+            else:
+                self._greet(packet)
+        if not self._holds:
+            self._held = None
+            self.resume_reading()
 
     def resume_reading(self) -> None:
         if self._held is None:
@@ -245,9 +266,15 @@ class Link(Wire):
             self._particular = self._particular or self.max_packet_size > 0 or not self._explains
         self._hub.handshake.begin(self, packet)
 
+    def _auth(self, session: Session, packet: Auth) -> None:
+        if self.authentication is None:  # [MQTT-4.12.0-7]
+            self._unexpected(session, packet)
+        else:
+            self.authentication.received(packet)
+
     def _unexpected(self, session: Session, packet: Packet) -> None:
-        # [MQTT-3.1.0-2] a second CONNECT; AUTH without a method [MQTT-4.12.0-6]
-        clause = "MQTT-3.1.0-2" if isinstance(packet, Connect) else "MQTT-4.12.0-6"
+        # [MQTT-3.1.0-2] a second CONNECT; AUTH without a method [MQTT-4.12.0-7]
+        clause = "MQTT-3.1.0-2" if isinstance(packet, Connect) else "MQTT-4.12.0-7"
         self.refuse(ReasonCode.PROTOCOL_ERROR, f"{type(packet).__name__.upper()} not allowed now", clause=clause)
 
     def _publish(self, session: Session, packet: Publish) -> None:
@@ -255,7 +282,7 @@ class Link(Wire):
         if self._quota is not None:
             loop = asyncio.get_running_loop()
             wait = self._quota.take(loop.time())
-            if wait and self._held is None:
+            if wait:
                 self.hold()
                 loop.call_later(wait, self._go_on)
 
@@ -278,11 +305,27 @@ class Link(Wire):
         self._hub.outbound.pubcomp(session, packet)
 
     def _subscribe(self, session: Session, packet: Subscribe) -> None:
+        topics = self._hub.plugins.topics
+        if topics is None:
+            self._grant_all(session, packet)
+        else:
+            filters = [subscription.filter for subscription in packet.subscriptions]
+            topics.subscribe(self, session, filters, partial(self._grant_all, session, packet))
+
+    def _grant_all(self, session: Session, packet: Subscribe, allowed: list[bool] | None = None) -> None:
+        """`allowed`: what the topic plug-ins say, if there are any."""
+        if self.closing:
+            return
         identified = "subscription_identifiers" in packet.properties
         if self._inbound.holds(session, packet.packet_id):
             codes: list[int] = [ReasonCode.PACKET_IDENTIFIER_IN_USE] * len(packet.subscriptions)
         else:
-            codes = [self._grant(session, subscription, identified) for subscription in packet.subscriptions]
+            codes = [
+                self._grant(session, subscription, identified)
+                if allowed is None or allowed[index]
+                else ReasonCode.NOT_AUTHORIZED
+                for index, subscription in enumerate(packet.subscriptions)
+            ]
         if self.version is Version.V5:
             why = explanations.of_filters([each.filter for each in packet.subscriptions], codes)
         else:
@@ -346,7 +389,7 @@ _NO_RETURN_CODE = frozenset(
 """Before 5, a CONNECT that breaks the protocol is not answered [MQTT-3.1.4-1]."""
 
 _HANDLERS: dict[type, Callable[[Link, Session, Any], None]] = {
-    Auth: Link._unexpected,
+    Auth: Link._auth,
     Connect: Link._unexpected,
     Disconnect: Link._disconnect,
     Pingreq: Link._pingreq,

@@ -12,7 +12,7 @@ LOG = "bridge.broker.complaints"
 
 ERRORS: dict[str, tuple[Packet | bytes, str, str]] = {
     "second connect": (Connect(Version.V5, "pump-1"), "0x82", "MQTT-3.1.0-2"),
-    "auth": (Auth(0x18, {"authentication_method": "SCRAM"}), "0x82", "MQTT-4.12.0-6"),
+    "auth": (Auth(0x18, {"authentication_method": "SCRAM"}), "0x82", "MQTT-4.12.0-7"),
     "malformed": (b"\x30\x01\x00", "0x81", "MQTT5 1.2"),
     "qos 3": (b"\x36\x05\x00\x01a\x00\x00", "0x81", "MQTT-3.3.1-4"),
     "alias": (Publish("a", properties={"topic_alias": 99}), "0x94", "MQTT-3.3.2-9"),
