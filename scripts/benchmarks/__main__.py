@@ -11,6 +11,7 @@ from scripts.benchmarks import servers
 from scripts.benchmarks.deliver import deliver
 from scripts.benchmarks.drain import drain
 from scripts.benchmarks.machine import machine
+from scripts.benchmarks.match import match
 from scripts.benchmarks.memory import memory
 from scripts.benchmarks.scale import scale_devices, scale_messages
 from scripts.benchmarks.table import Verdict
@@ -71,6 +72,14 @@ def memory_command(quick: bool) -> None:
     """Memory of idle devices and of waiting messages."""
     with judged() as verdict:
         memory(verdict, devices=1000 if quick else 10_000, seconds=3 if quick else 10)
+
+
+@bench.command("match")
+@quick_option
+def match_command(quick: bool) -> None:
+    """Finding the subscribers of a topic among many subscriptions, against few."""
+    with judged() as verdict:
+        match(verdict, subscriptions=10_000 if quick else 100_000, rounds=5 if quick else 15)
 
 
 @contextmanager

@@ -5,8 +5,6 @@ from collections import Counter
 import pytest
 
 from bridge.broker.grant import Grant
-from bridge.broker.identity import Identity
-from bridge.broker.session import Session
 from bridge.broker.shared import Share
 from bridge.model.device import Device
 from bridge.model.message import Status
@@ -15,6 +13,7 @@ from tests.broker.calls import calls_of
 from tests.broker.client import RawClient
 from tests.broker.conftest import NewSite
 from tests.broker.site import Site, mqtt
+from tests.broker.test_flat_cost import connect, register
 from tests.broker.test_messages import BOTH, KEPT, publish
 from tests.broker.test_overlapping import ask, identifiers
 
@@ -322,19 +321,29 @@ async def test_projects_share_nothing(site: Site, sender: RawClient) -> None:
     await other.quiet()
 
 
-def test_choosing_costs_the_same_for_many_members() -> None:
-    """Also when all of them are busy."""
+@pytest.mark.parametrize("kind", ["ready", "busy", "away"])
+async def test_choosing_costs_the_same_for_many_members(new_site: NewSite, kind: str) -> None:
+    """Counted in calls and lines, once those that are busy have been found so."""
+    site = await new_site(mqtt())
+    register(site, 510)
 
-    def share(size: int) -> Share:
+    def share(first: int, last: int) -> Share:
         share = Share("$share/g/a")
-        for number in range(size):
-            session = Session(f"client-{number}", Identity("default"))
-            share.join(session, Grant.of(Subscription(share.filter, 1)))
+        for number in range(first, last):
+            link = connect(site, number)
+            assert link.session is not None
+            share.join(link.session, Grant.of(Subscription(share.filter, 1)))
+            if kind == "busy":
+                link.session.window = 0
+            elif kind == "away":
+                link.connection_lost(None)
         return share
 
     def choose(share: Share) -> None:
         assert len({share.choose() for _ in range(10)}) == 10
-        assert share.choose(kept=False) is None
+        assert (share.choose(kept=False) is None) == (kind == "away")
 
-    few, many = share(10), share(2000)
+    few, many = share(0, 10), share(10, 510)
+    for each in (few, many):
+        each.choose()
     assert calls_of(lambda: choose(many)) == calls_of(lambda: choose(few))
