@@ -1,5 +1,6 @@
 """Shared subscriptions [MQTT5 4.8.2]."""
 
+import itertools
 from collections import Counter
 
 import pytest
@@ -66,7 +67,7 @@ async def test_each_message_once_in_turns(site: Site, sender: RawClient, version
         assert await publish(sender, "jobs/a", b"%d" % number) == ReasonCode.SUCCESS
     taken = [await member.payloads() for member in members]
     assert [len(payloads) for payloads in taken] == [3, 3, 3]
-    assert Counter(sum(taken, [])) == Counter(b"%d" % number for number in range(9))
+    assert Counter(itertools.chain(*taken)) == Counter(b"%d" % number for number in range(9))
     assert all(payloads == sorted(payloads) for payloads in taken)
 
 
@@ -81,8 +82,8 @@ async def test_shared_and_not_shared_are_two(site: Site, sender: RawClient) -> N
     at_first = [(message.payload, identifiers(message)) for message in await first.received()]
     at_second = [(message.payload, identifiers(message)) for message in await second.received()]
     assert {(payload, 2) for payload in (b"x", b"y")} <= {(p, i) for p, each in at_first for i in each}
-    assert sorted(sum((each for _, each in at_first), [])) == [1, 2, 2]
-    assert sorted(sum((each for _, each in at_second), [])) == [3, 3]
+    assert sorted(itertools.chain(*(each for _, each in at_first))) == [1, 2, 2]
+    assert sorted(itertools.chain(*(each for _, each in at_second))) == [3, 3]
     assert len(at_second) == 3
 
 
