@@ -88,7 +88,7 @@ def match_command(quick: bool) -> None:
 def fanout_command(quick: bool) -> None:
     """QoS 1, one client to 5,000 and 5,000 to one, against Mosquitto."""
     with judged() as verdict:
-        peers, messages, rounds = (500, 10, 2) if quick else (5000, 20, 5)
+        peers, messages, rounds = (500, 10, 2) if quick else (5000, 20, 3)
         fanout(verdict, peers=peers, messages=messages, rounds=rounds)
 
 
