@@ -11,9 +11,11 @@ from scripts.benchmarks import servers
 from scripts.benchmarks.deliver import deliver
 from scripts.benchmarks.drain import drain
 from scripts.benchmarks.fanout import fanout
+from scripts.benchmarks.history import history
 from scripts.benchmarks.machine import machine
 from scripts.benchmarks.match import match
 from scripts.benchmarks.memory import memory
+from scripts.benchmarks.polls import polls
 from scripts.benchmarks.scale import scale_devices, scale_messages
 from scripts.benchmarks.table import Verdict
 
@@ -90,6 +92,22 @@ def fanout_command(quick: bool) -> None:
     with judged() as verdict:
         peers, messages, rounds = (500, 10, 2) if quick else (5000, 20, 3)
         fanout(verdict, peers=peers, messages=messages, rounds=rounds)
+
+
+@bench.command("polls")
+@quick_option
+def polls_command(quick: bool) -> None:
+    """Long polls that wait: memory, and how soon they are answered."""
+    with judged() as verdict:
+        polls(verdict, waiting=500 if quick else 5000, rounds=50 if quick else 500)
+
+
+@bench.command("history")
+@quick_option
+def history_command(quick: bool) -> None:
+    """Lists and bounds of the inbox with a long history behind it."""
+    with judged() as verdict:
+        history(verdict, count=200_000 if quick else 10_000_000)
 
 
 @contextmanager
