@@ -230,8 +230,6 @@ class Handshake:
             receive_maximum=settings.receive_maximum,
             maximum_packet_size=line.listener.max_packet_size,
             retain_available=0,
-            subscription_identifier_available=0,
-            shared_subscription_available=0,
         )
         if settings.topic_alias_maximum:
             properties["topic_alias_maximum"] = settings.topic_alias_maximum

@@ -36,16 +36,15 @@ from bridge.mqtt import (
     ReasonCode,
     Suback,
     Subscribe,
-    Subscription,
     Unsuback,
     Unsubscribe,
     Version,
     encode,
     is_allowed,
     return_code,
-    split_shared,
 )
 
+_NO_IDENTIFIER = [0]
 _KEEP_ALIVE_FACTOR = 1.5
 """[MQTT-3.1.2-22]"""
 
@@ -319,12 +318,12 @@ class Link(Wire):
         """`allowed`: what the topic plug-ins say, if there are any."""
         if self.closing:
             return
-        identified = "subscription_identifiers" in packet.properties
+        (identifier,) = packet.properties.get("subscription_identifiers", _NO_IDENTIFIER)
         if self._inbound.holds(session, packet.packet_id):
             codes: list[int] = [ReasonCode.PACKET_IDENTIFIER_IN_USE] * len(packet.subscriptions)
         else:
             codes = [
-                self._grant(session, subscription, identified)
+                self._hub.router.subscribe(session, subscription, identifier)  # [MQTT-3.8.4-5] in this order
                 if allowed is None or allowed[index]
                 else ReasonCode.NOT_AUTHORIZED
                 for index, subscription in enumerate(packet.subscriptions)
@@ -337,13 +336,6 @@ class Link(Wire):
         self.send(Suback(packet.packet_id, codes, why))
         if session.identity.device is not None and min(codes) < 0x80:
             self._hub.listener.subscribed(session.identity.device.key)
-
-    def _grant(self, session: Session, subscription: Subscription, identified: bool) -> int:
-        if identified:  # announced as not available [MQTT-3.2.2.3.12]
-            return ReasonCode.SUBSCRIPTION_IDENTIFIERS_NOT_SUPPORTED
-        if split_shared(subscription.filter)[0] is not None:
-            return ReasonCode.SHARED_SUBSCRIPTIONS_NOT_SUPPORTED
-        return self._hub.router.subscribe(session, subscription)
 
     def _unsubscribe(self, session: Session, packet: Unsubscribe) -> None:
         if self._inbound.holds(session, packet.packet_id):
