@@ -2,6 +2,8 @@
 
 from sqlite_utils import Database, Migrations
 
+from bridge.store.retained_schema import retained_messages
+
 MIGRATIONS = Migrations("bridge")
 
 
@@ -381,6 +383,8 @@ def webhooks(database: Database) -> None:
     """)
 
 
+MIGRATIONS()(retained_messages)
+
 NAMES = {
     devices.__name__,
     messages.__name__,
@@ -396,5 +400,6 @@ NAMES = {
     revoked_jwts.__name__,
     notifications.__name__,
     webhooks.__name__,
+    retained_messages.__name__,
 }
 """Every migration this version knows."""
