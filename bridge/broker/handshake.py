@@ -99,8 +99,10 @@ class Handshake:
             raise Refused(ReasonCode.CLIENT_IDENTIFIER_NOT_VALID, "empty client identifier")
         if connect.version is not Version.V5 and not self._tolerates(connect.keep_alive):
             raise Refused(ReasonCode.CLIENT_IDENTIFIER_NOT_VALID, f"keep-alive of {connect.keep_alive} s")
-        if connect.will is not None and connect.will.retain and connect.version is Version.V5:  # [MQTT-3.2.2-13]
-            raise Refused(ReasonCode.RETAIN_NOT_SUPPORTED, "retained messages are not available")
+        if connect.will is not None and connect.will.retain and not self._settings.retain_available:
+            if connect.version is Version.V5:  # [MQTT-3.2.2-13]
+                raise Refused(ReasonCode.RETAIN_NOT_SUPPORTED, "retained messages are not available")
+            connect.will.retain = False
 
     def _finish(self, line: Line, connect: Connect, identity: Identity | None) -> None:
         if identity is None:
@@ -148,10 +150,11 @@ class Handshake:
         properties = Properties(
             receive_maximum=settings.receive_maximum,
             maximum_packet_size=settings.max_packet_size,
-            retain_available=0,
             subscription_identifier_available=0,
             shared_subscription_available=0,
         )
+        if not settings.retain_available:
+            properties["retain_available"] = 0
         if not connect.client_id:
             properties["assigned_client_identifier"] = session.client_id
         if keep_alive != connect.keep_alive:

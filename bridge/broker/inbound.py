@@ -23,9 +23,11 @@ class Inbound:
         if "topic_alias" in publish.properties:  # ours is 0, so none may be used [MQTT-3.3.2-9]
             self._line.refuse(ReasonCode.TOPIC_ALIAS_INVALID, "topic alias")
             return
-        if publish.retain and self._line.version is Version.V5:  # [MQTT-3.2.2-14]
-            self._line.refuse(ReasonCode.RETAIN_NOT_SUPPORTED, "retained messages are not available")
-            return
+        if publish.retain and not self._hub.settings.retain_available:
+            if self._line.version is Version.V5:  # [MQTT-3.2.2-14]
+                self._line.refuse(ReasonCode.RETAIN_NOT_SUPPORTED, "retained messages are not available")
+                return
+            publish.retain = False  # older clients cannot be told
         if publish.qos == 2:
             self._publish_exactly_once(session, publish)
         else:

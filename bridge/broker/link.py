@@ -205,10 +205,17 @@ class Link(Wire):
 
     def _subscribe(self, session: Session, packet: Subscribe) -> None:
         identified = "subscription_identifiers" in packet.properties
-        codes = [self._grant(session, subscription, identified) for subscription in packet.subscriptions]
+        codes: list[int] = []
+        granted: list[tuple[Subscription, bool]] = []
+        for subscription in packet.subscriptions:
+            new = subscription.filter not in session.subscriptions
+            codes.append(self._grant(session, subscription, identified))
+            if codes[-1] < 0x80:
+                granted.append((subscription, new))
         if self.version is not Version.V5:
             codes = [min(code, 0x80) for code in codes]  # [MQTT-3.8.4-5]
         self.send(Suback(packet.packet_id, codes))
+        self._hub.feeds.subscribed(session, granted)
         if session.identity.device is not None and min(codes) < 0x80:
             self._hub.listener.subscribed(session.identity.device.key)
 

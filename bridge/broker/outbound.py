@@ -18,10 +18,10 @@ class Outbound:
         self._loop = asyncio.get_running_loop()
         self._settings = settings
 
-    def forward(self, session: Session, publish: Publish, qos: int, expires: float) -> None:
+    def forward(self, session: Session, publish: Publish, qos: int, expires: float, *, retain: bool = False) -> None:
         """Owe the session a message between clients from now on. `expires`: loop time, 0 for never."""
         line = session.line
-        onward = Publish(publish.topic, publish.payload, qos, properties=_forwarded(publish.properties))
+        onward = Publish(publish.topic, publish.payload, qos, retain, properties=_forwarded(publish.properties))
         if qos == 0:
             if line is not None and not line.congested:
                 self.transmit(line, onward)
@@ -58,8 +58,21 @@ class Outbound:
         if session.starved and len(session.flights) <= session.window // 2 and session.identity.device is not None:
             session.starved = False
             self.listener.writable(session.identity.device.key)
-            if session.queue:  # what the backlog leaves
+            if session.queue or session.feed is not None:  # what the backlog leaves
                 self._loop.call_soon(self.refill, session)
+        if session.feed is not None:
+            session.feed.go_on()
+
+    def has_room(self, session: Session) -> bool:
+        """For another message at QoS 1 or 2."""
+        return self._room_between_clients(session) > 0
+
+    def give(self, line: Line, session: Session, publish: Publish) -> None:
+        """Send a message now; whoever does that has looked for room."""
+        if publish.qos:
+            self._fly(line, session, publish)
+        else:
+            self.transmit(line, publish)
 
     # Acknowledgements
 

@@ -7,6 +7,7 @@ from bridge.broker.base import UplinkKeeper, UplinkListener
 from bridge.broker.commitment import Commitment, Kept
 from bridge.broker.identity import TopicAccess
 from bridge.broker.outbound import Outbound
+from bridge.broker.retained import Retained
 from bridge.broker.session import Session
 from bridge.broker.settings import MqttSettings
 from bridge.broker.subscriptions import SubscriptionTree
@@ -21,9 +22,10 @@ _MOST_LEVELS = 200
 class Router:
     """Each project has topics of its own."""
 
-    def __init__(self, settings: MqttSettings, access: TopicAccess, outbound: Outbound) -> None:
+    def __init__(self, settings: MqttSettings, access: TopicAccess, outbound: Outbound, retained: Retained) -> None:
         self._loop = asyncio.get_running_loop()
         self._outbound = outbound
+        self._retained = retained
         self._settings = settings
         self._access = access
         self._trees: dict[str, SubscriptionTree] = {}
@@ -69,6 +71,10 @@ class Router:
         if not self._access.may_publish(session.identity, publish.topic):
             _log.warning("publish not allowed", extra={"client": session.client_id, "topic": publish.topic})
             return ReasonCode.NOT_AUTHORIZED
+        if publish.retain and session.line is not None:
+            full = self._retained.refusal(session.identity.project, publish, version=session.line.version)
+            if full:
+                return full
         device = session.identity.device
         commitment = Commitment(publish, kept)
         if device is not None:
@@ -78,6 +84,9 @@ class Router:
                     return refusal
             for listener in self.uplinks:
                 listener.published(device, publish)
+        if publish.retain:
+            done = commitment.settle if publish.qos else None
+            commitment.add(self._retained.keep(session.identity.project, publish, session.client_id, done))
         reached = self.route(session.identity.project, publish, session)
         # The vendor's tree is the platform's own: what a device says there always has a reader.
         heard = reached or publish.topic.startswith("$")
@@ -96,7 +105,9 @@ class Router:
                 continue
             if connected_only and session.line is None:
                 continue
-            self._outbound.forward(session, publish, min(publish.qos, subscription.qos), expires)  # [MQTT-3.8.4-8]
+            qos = min(publish.qos, subscription.qos)  # [MQTT-3.8.4-8]
+            retain = publish.retain and subscription.retain_as_published  # [MQTT-3.3.1-12] [MQTT-3.3.1-13]
+            self._outbound.forward(session, publish, qos, expires, retain=retain)
             reached += 1
         unasked = self._unasked(project, publish.topic)
         if unasked is not None and unasked not in subscribers:
@@ -108,9 +119,15 @@ class Router:
         """[MQTT-3.1.2-8]"""
         will, session.will = session.will, None
         if will is not None:
-            self.route(
-                session.identity.project, Publish(will.topic, will.payload, will.qos, properties=will.properties)
-            )
+            publish = Publish(will.topic, will.payload, will.qos, will.retain, properties=will.properties)
+            self.publish(session.identity.project, publish, session.client_id)
+
+    def publish(self, project: str, publish: Publish, sender: str = "") -> None:
+        """A message for whose acknowledgement nobody waits: retained if it says so [MQTT-3.1.2-14] [MQTT-3.1.2-15], and
+        handed to every subscriber."""
+        if publish.retain:
+            self._retained.keep(project, publish, sender)
+        self.route(project, publish)
 
     def _unasked(self, project: str, topic: str) -> Session | None:
         """The connected device that is subscribed to the topic without having asked."""

@@ -37,6 +37,13 @@ class Absence(Protocol):
     tick: int
 
 
+class Feed(Protocol):
+    """Retained messages on their way to a session."""
+
+    def go_on(self) -> None:
+        """Send what the connection takes now."""
+
+
 class Line(Protocol):
     """A live connection, as sessions use it; `bridge.broker.link` is the one there is."""
 
@@ -99,6 +106,7 @@ class Session:
         "dropped",
         "expiry",
         "expiry_tick",
+        "feed",
         "flights",
         "identity",
         "incoming",
@@ -138,6 +146,8 @@ class Session:
         """Seconds the session outlives its connection."""
         self.expiry_tick = 0
         self.absence: Absence | None = None
+        self.feed: Feed | None = None
+        """Retained messages that were not sent yet."""
         self.will: Will | None = None
         self.will_tick = 0
         """When the will is due; 0 while the client is connected."""

@@ -98,7 +98,8 @@ class Devices(Records):
         return device
 
     def remove_device(self, project: str, device_id: str) -> None:
-        """Its messages go, too, and what is retained in its tree: the id may come to mean another device. Raises UnknownDevice; HasSubDevices for a gateway, whose devices go first.
+        """Its messages go, too, and what is retained in its tree, because its id may come to mean another device.
+        Raises UnknownDevice; HasSubDevices for a gateway, whose devices go first.
 
         What is stored goes first, in pieces that do not hold up the daemon's writer; what came in meanwhile goes
         together with the device. From then on the writer's foreign key refuses messages for it.
