@@ -150,8 +150,6 @@ class Handshake:
         properties = Properties(
             receive_maximum=settings.receive_maximum,
             maximum_packet_size=settings.max_packet_size,
-            subscription_identifier_available=0,
-            shared_subscription_available=0,
         )
         if not settings.retain_available:
             properties["retain_available"] = 0

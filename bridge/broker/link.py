@@ -27,16 +27,15 @@ from bridge.mqtt import (
     ReasonCode,
     Suback,
     Subscribe,
-    Subscription,
     Unsuback,
     Unsubscribe,
     Version,
     is_allowed,
     return_code,
-    split_shared,
 )
 
 _log = logging.getLogger(__name__)
+_NO_IDENTIFIER = [0]
 _KEEP_ALIVE_FACTOR = 1.5
 """[MQTT-3.1.2-22]"""
 
@@ -204,27 +203,21 @@ class Link(Wire):
         self._hub.outbound.pubcomp(session, packet)
 
     def _subscribe(self, session: Session, packet: Subscribe) -> None:
-        identified = "subscription_identifiers" in packet.properties
+        (identifier,) = packet.properties.get("subscription_identifiers", _NO_IDENTIFIER)
         codes: list[int] = []
-        granted: list[tuple[Subscription, bool]] = []
-        for subscription in packet.subscriptions:
+        granted: list[tuple[str, bool]] = []
+        for subscription in packet.subscriptions:  # [MQTT-3.8.4-5] in this order
             new = subscription.filter not in session.subscriptions
-            codes.append(self._grant(session, subscription, identified))
+            codes.append(self._hub.router.subscribe(session, subscription, identifier))
             if codes[-1] < 0x80:
-                granted.append((subscription, new))
+                granted.append((subscription.filter, new))
+
         if self.version is not Version.V5:
             codes = [min(code, 0x80) for code in codes]  # [MQTT-3.8.4-5]
         self.send(Suback(packet.packet_id, codes))
         self._hub.feeds.subscribed(session, granted)
         if session.identity.device is not None and min(codes) < 0x80:
             self._hub.listener.subscribed(session.identity.device.key)
-
-    def _grant(self, session: Session, subscription: Subscription, identified: bool) -> int:
-        if identified:  # announced as not available [MQTT-3.2.2.3.12]
-            return ReasonCode.SUBSCRIPTION_IDENTIFIERS_NOT_SUPPORTED
-        if split_shared(subscription.filter)[0] is not None:
-            return ReasonCode.SHARED_SUBSCRIPTIONS_NOT_SUPPORTED
-        return self._hub.router.subscribe(session, subscription)
 
     def _unsubscribe(self, session: Session, packet: Unsubscribe) -> None:
         codes = [self._hub.router.unsubscribe(session, topic_filter) for topic_filter in packet.filters]

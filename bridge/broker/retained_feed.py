@@ -3,13 +3,14 @@
 import asyncio
 from collections.abc import Iterable
 
+from bridge.broker.grant import Grant
 from bridge.broker.outbound import Outbound
 from bridge.broker.retained import Retained
 from bridge.broker.retained_tree import Found
-from bridge.broker.session import Line, Session
+from bridge.broker.session import Session
 from bridge.model.clock import Clock
 from bridge.model.retained import RetainedMessage
-from bridge.mqtt import Properties, Publish, Subscription, split_shared
+from bridge.mqtt import Properties, Publish
 
 _STEPS = 200
 """Of one walk in one turn of the loop; others get theirs in between."""
@@ -24,24 +25,24 @@ class Feeds:
         self.clock = clock
         self.loop = asyncio.get_running_loop()
 
-    def subscribed(self, session: Session, granted: Iterable[tuple[Subscription, bool]]) -> None:
-        """The SUBACK is on its way. Each subscription comes with whether it is new; what it matches is sent to the
+    def subscribed(self, session: Session, granted: Iterable[tuple[str, bool]]) -> None:
+        """The SUBACK is on its way. Each topic filter comes with whether the subscription is new; what it matches is sent to the
         client from now on."""
         if not self.retained:
             return
-        for subscription, new in granted:
+        for topic_filter, new in granted:
+            subscription = session.subscriptions[topic_filter]
             handling = subscription.retain_handling
             # [MQTT-3.3.1-9] [MQTT-3.3.1-10] [MQTT-3.3.1-11]
-            if handling == 0 or (handling == 1 and new):
-                self._begin(session, subscription)
+            wanted = handling == 0 or (handling == 1 and new)
+            if wanted and not subscription.shared:  # whose they would be, nobody could say [MQTT5 4.8.2]
+                self._begin(session, topic_filter)
 
-    def _begin(self, session: Session, subscription: Subscription) -> None:
-        if split_shared(subscription.filter)[0] is not None:  # whose they would be, nobody could say [MQTT5 4.8.2]
-            return
+    def _begin(self, session: Session, topic_filter: str) -> None:
         feed = session.feed
         if not isinstance(feed, Feed):
             session.feed = feed = Feed(self, session)
-        feed.begin(subscription.filter)
+        feed.begin(topic_filter)
 
 
 class Feed:
@@ -90,31 +91,35 @@ class Feed:
             if subscription is None:  # unsubscribed
                 del self._walks[topic_filter]
                 continue
-            if subscription.qos and not self._feeds.outbound.has_room(session):
+            if subscription.qos and not session.room_between_clients:
                 return
-            self._step(line, subscription, self._walks[topic_filter])
+            self._step(subscription, self._walks[topic_filter])
         self._later()
 
-    def _step(self, line: Line, subscription: Subscription, walk: Found) -> None:
+    def _step(self, subscription: Grant, walk: Found) -> None:
         try:
             message = next(walk)
         except StopIteration:
             del self._walks[subscription.filter]
             return
         if message is not None:
-            self._send(line, subscription, message)
+            self._send(subscription, message)
 
-    def _send(self, line: Line, subscription: Subscription, message: RetainedMessage) -> None:
-        left = None
+    def _send(self, subscription: Grant, message: RetainedMessage) -> None:
+        feeds, session = self._feeds, self._session
+        if subscription.no_local and message.sender == session.client_id:  # [MQTT-3.8.3-3]
+            return
+        publish = Publish(message.topic, message.payload, message.qos)
+        expires = 0.0
+        if message.properties:
+            publish.properties = Properties(**message.properties)  # type: ignore[typeddict-item]
         if message.expires_at is not None:
-            left = message.expires_at - self._feeds.clock()
+            left = message.expires_at - feeds.clock()
             if left <= 0:  # [MQTT-3.3.2-5]
                 return
-        if subscription.no_local and message.sender == self._session.client_id:  # [MQTT-3.8.3-3]
-            return
-        properties = Properties(**message.properties)  # type: ignore[typeddict-item]
-        if left is not None:  # [MQTT-3.3.2-6]
-            properties["message_expiry_interval"] = max(1, left // 1000)
-        qos = min(message.qos, subscription.qos)  # [MQTT-3.8.4-8]
-        publish = Publish(message.topic, message.payload, qos, True, properties=properties)  # [MQTT-3.3.1-8]
-        self._feeds.outbound.give(line, self._session, publish)
+            publish.properties["message_expiry_interval"] = max(1, left // 1000)  # [MQTT-3.3.2-6]
+            expires = feeds.loop.time() + left / 1000
+        # [MQTT-3.3.1-8] [MQTT-3.3.4-3]
+        feeds.outbound.forward(
+            session, publish, subscription.qos, expires, retain=True, identifiers=subscription.identifiers
+        )
