@@ -26,8 +26,8 @@ class Feeds:
         self.loop = asyncio.get_running_loop()
 
     def subscribed(self, session: Session, granted: Iterable[tuple[str, bool]]) -> None:
-        """The SUBACK is on its way. Each topic filter comes with whether the subscription is new; what it matches is sent to the
-        client from now on."""
+        """The SUBACK is on its way. Each topic filter comes with whether the subscription is new; what it
+        matches is sent to the client from now on."""
         if not self.retained:
             return
         for topic_filter, new in granted:

@@ -69,7 +69,7 @@ class MqttSettings:
     )
     retain_available: bool = setting(
         True,
-        "Whether messages are retained; otherwise MQTT 5 clients are told so, and others are heard as if not asking.",
+        "Whether messages are retained; if not, MQTT 5 clients are told so, and older ones get theirs passed on.",
     )
     max_retained_messages: int = setting(
         100_000,
