@@ -131,11 +131,10 @@ class Retained:
     def _has_room(self, project: str, publish: Publish) -> bool:
         """A message that replaces another needs room for what it is larger."""
         tree = self._trees.get(project)
-        before = tree.get(publish.topic) if tree is not None else None
+        before, nodes = tree.look(publish.topic) if tree is not None else (None, publish.topic.count("/") + 1)
         if before is None and self._count >= self._most_messages:
             return False
         more = _publish_size(publish) - (_size(before) if before is not None else 0)
-        nodes = tree.missing(publish.topic) if tree is not None else publish.topic.count("/") + 1
         more += NODE * nodes
         return more <= 0 or self.size + more <= self._most_bytes
 
@@ -150,10 +149,9 @@ class Retained:
             self._complain()
             message = None
         topic = (project, publish.topic)
-        before = self._get(topic)
+        before = self._set(topic, message)
         if message is None and before is None and topic not in self._next and topic not in self._writing:
             return ReasonCode.SUCCESS
-        self._set(topic, message)
         if self._store is None:
             return ReasonCode.SUCCESS
         change = self._change(topic, before, message)
@@ -177,22 +175,21 @@ class Retained:
         tree = self._trees.get(topic[0])
         return tree.get(topic[1]) if tree is not None else None
 
-    def _set(self, topic: _Topic, message: RetainedMessage | None) -> None:
+    def _set(self, topic: _Topic, message: RetainedMessage | None) -> RetainedMessage | None:
+        """Returns what it was before."""
         tree = self._trees.get(topic[0])
         if tree is None:
             tree = self._trees[topic[0]] = RetainedTree()
-        before = tree.get(topic[1])
         self._nodes -= tree.nodes
+        before = tree.remove(topic[1]) if message is None else tree.put(message)
+        self._nodes += tree.nodes
         if before is not None:
             self._count -= 1
             self._size -= _size(before)
-        if message is None:
-            tree.remove(topic[1])
-        else:
-            tree.put(message)
+        if message is not None:
             self._count += 1
             self._size += _size(message)
-        self._nodes += tree.nodes
+        return before
 
     def _message(self, publish: Publish, sender: str) -> RetainedMessage:
         expiry = publish.properties.get("message_expiry_interval")
@@ -224,9 +221,7 @@ class Retained:
         return change
 
     def _drop(self, topic: _Topic) -> None:
-        before = self._get(topic)
-        self._set(topic, None)
-        self._change(topic, before, None)
+        self._change(topic, self._set(topic, None), None)
 
     def _start(self) -> None:
         self._due = False
@@ -289,6 +284,8 @@ def _held_size(publish: Publish) -> int:
 
 
 def _properties_size(properties: Mapping[str, Any]) -> int:
+    if not properties:
+        return 0
     size = sum(len(properties.get(name, "")) for name in ("content_type", "response_topic", "correlation_data"))
     pairs = properties.get("user_properties", ())
     return size + sum(len(name) + len(value) + _PAIR for name, value in pairs)

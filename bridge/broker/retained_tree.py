@@ -13,10 +13,14 @@ class _Node:
     __slots__ = ("children", "message", "names")
 
     def __init__(self) -> None:
-        self.children: dict[str, _Node] = {}
+        self.children = _NO_CHILDREN
         self.message: RetainedMessage | None = None
         self.names: tuple[str, ...] | None = None
         """Of the children, as walks go through them; they share it as long as no child comes or goes."""
+
+
+_NO_CHILDREN: dict[str, _Node] = {}
+"""Of all nodes without any: most have none, and an empty dict each would be a quarter of what they take."""
 
 
 class RetainedTree:
@@ -29,53 +33,55 @@ class RetainedTree:
         self.nodes = 0
 
     def get(self, topic: str) -> RetainedMessage | None:
-        node = self._root
-        for level in topic.split("/"):
-            child = node.children.get(level)
-            if child is None:
-                return None
-            node = child
-        return node.message
+        return self.look(topic)[0]
 
-    def missing(self, topic: str) -> int:
-        """How many nodes a message of this topic would add."""
+    def look(self, topic: str) -> tuple[RetainedMessage | None, int]:
+        """The message of the topic, and how many nodes one would add."""
         node = self._root
         levels = topic.split("/")
         for depth, level in enumerate(levels):
             child = node.children.get(level)
             if child is None:
-                return len(levels) - depth
+                return None, len(levels) - depth
             node = child
-        return 0
+        return node.message, 0
 
-    def put(self, message: RetainedMessage) -> None:
+    def put(self, message: RetainedMessage) -> RetainedMessage | None:
+        """Returns the one that it replaces."""
         node = self._root
         for level in message.topic.split("/"):
             child = node.children.get(level)
             if child is None:
-                child = node.children[sys.intern(level)] = _Node()  # "state" a hundred thousand times is one string
+                child = _Node()
+                if node.children is _NO_CHILDREN:
+                    node.children = {}
+                node.children[sys.intern(level)] = child  # "state" a hundred thousand times is one string
                 node.names = None
                 self.nodes += 1
             node = child
-        node.message = message
+        before, node.message = node.message, message
+        return before
 
-    def remove(self, topic: str) -> None:
-        """Nothing happens if there is no such message."""
+    def remove(self, topic: str) -> RetainedMessage | None:
+        """Returns the message; nothing happens if there is none."""
         path = [self._root]
         levels = topic.split("/")
         for level in levels:
             child = path[-1].children.get(level)
             if child is None:
-                return
+                return None
             path.append(child)
-        path[-1].message = None
+        before, path[-1].message = path[-1].message, None
         for parent, level in zip(reversed(path[:-1]), reversed(levels), strict=True):
             child = parent.children[level]
             if child.message is not None or child.children:
                 break
             del parent.children[level]
+            if not parent.children:
+                parent.children = _NO_CHILDREN
             parent.names = None
             self.nodes -= 1
+        return before
 
     def walk(self, topic_filter: str) -> Found:
         """The messages that the filter matches, each as it is when the walk comes to it. None for a step without one:

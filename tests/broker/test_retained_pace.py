@@ -138,13 +138,13 @@ async def test_a_client_that_does_not_read(site: Site) -> None:
     topics = keep(site, 200, qos=0, payload=bytes(100_000))
     pump = site.add_device()
     client = await site.log_in(pump)
-    client.transport.pause_reading()  # type: ignore[attr-defined]
+    client.transport.pause_reading()
     client.send(Subscribe(1, [Subscription("#")]))
     await site.heard.wait("subscribed", pump.key)
     other = await site.log_in(site.add_device("other"))
     await other.quiet()
     assert pump_feed(site) is not None
-    client.transport.resume_reading()  # type: ignore[attr-defined]
+    client.transport.resume_reading()
     await client.receive(Suback)
     assert [(await client.receive(Publish)).topic for _ in topics] == topics
 

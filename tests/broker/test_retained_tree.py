@@ -43,7 +43,7 @@ def test_what_is_removed_leaves_nothing() -> None:
     source = random.Random(1)  # noqa: S311 - to be the same every time
     tree, left = tree_of(TOPICS), set(TOPICS)
     for topic in source.sample(TOPICS, len(TOPICS)):
-        assert tree.missing(topic) == 0
+        assert tree.look(topic)[1] == 0
         tree.remove(topic)
         tree.remove(topic)
         left.remove(topic)
@@ -54,9 +54,9 @@ def test_what_is_removed_leaves_nothing() -> None:
 
 def test_nodes_are_counted() -> None:
     tree = RetainedTree()
-    assert tree.missing("a/b/c") == 3
+    assert tree.look("a/b/c") == (None, 3)
     tree.put(message("a/b/c"))
-    assert (tree.nodes, tree.missing("a/b/c"), tree.missing("a/b"), tree.missing("a/d/c")) == (3, 0, 0, 2)
+    assert (tree.nodes, tree.look("a/b/c")[1], tree.look("a/b")[1], tree.look("a/d/c")[1]) == (3, 0, 0, 2)
     tree.put(message("a/b"))
     assert tree.nodes == 3
     assert tree.get("a") is None

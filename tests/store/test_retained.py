@@ -1,5 +1,6 @@
 import asyncio
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,10 +19,10 @@ EVERYTHING = {
 }
 
 
-def message(topic: str, payload: bytes = b"x", **fields: object) -> RetainedMessage:
+def message(topic: str, payload: bytes = b"x", **fields: Any) -> RetainedMessage:
     return RetainedMessage(
         topic, payload, **{"qos": 1, "sender": "pump", "expires_at": None, "properties": {}, **fields}
-    )  # type: ignore[arg-type]
+    )
 
 
 async def retain(store: Store, *messages: RetainedMessage, project: str = "home") -> None:
