@@ -2,9 +2,11 @@
 
 import asyncio
 from collections.abc import Container
+from functools import partial
 
 from bridge.broker.base import DownlinkListener
 from bridge.broker.fanout import Copy, Fanout
+from bridge.broker.plugins import Plugins
 from bridge.broker.session import Flight, Line, Queued, Session
 from bridge.broker.settings import MqttSettings
 from bridge.model.message import AcknowledgedBy
@@ -21,7 +23,8 @@ class Outbound:
 
     listener: DownlinkListener
 
-    def __init__(self, settings: MqttSettings) -> None:
+    def __init__(self, settings: MqttSettings, plugins: Plugins) -> None:
+        self._plugins = plugins
         self._loop = asyncio.get_running_loop()
         self._settings = settings
 
@@ -35,14 +38,21 @@ class Outbound:
         retain: bool = False,
         identifiers: tuple[int, ...] = (),
         share: str = "",
+        allowed: bool = False,
     ) -> None:
         """Owe one session a message between clients from now on. `expires`: loop time, 0 for never; `retain`: the flag
-        it gets; `identifiers`: of the subscriptions it comes from; `share`: the shared one among them."""
-        self.hand(session, Fanout(publish, expires).copy(qos, retain, identifiers), expires, share)
+        it gets; `identifiers`: of the subscriptions it comes from; `share`: the shared one among them;
+        `allowed`: topic plug-ins need not be asked."""
+        self.hand(session, Fanout(publish, expires).copy(qos, retain, identifiers), expires, share, allowed=allowed)
 
-    def hand(self, session: Session, copy: Copy, expires: float, share: str = "") -> None:
+    def hand(self, session: Session, copy: Copy, expires: float, share: str = "", *, allowed: bool = False) -> None:
         """The same, of a message that goes to many."""
         publish = copy.publish
+        topics = self._plugins.topics
+        if topics is not None and not allowed and topics.decide(session.identity, publish.topic):
+            hand = partial(self.hand, session, copy, expires, share, allowed=True)
+            topics.receive(session, publish.topic, len(publish.payload), hand)
+            return
         line = session.line
         if not publish.qos:
             if line is not None and not line.congested:

@@ -2,9 +2,11 @@
 
 import asyncio
 from collections.abc import Iterable
+from functools import partial
 
 from bridge.broker.grant import Grant
 from bridge.broker.outbound import Outbound
+from bridge.broker.plugins import Plugins
 from bridge.broker.retained import Retained
 from bridge.broker.retained_tree import Found
 from bridge.broker.session import Session
@@ -19,9 +21,10 @@ _STEPS = 200
 class Feeds:
     """Of all sessions."""
 
-    def __init__(self, retained: Retained, outbound: Outbound, clock: Clock) -> None:
+    def __init__(self, retained: Retained, outbound: Outbound, plugins: Plugins, clock: Clock) -> None:
         self.retained = retained
         self.outbound = outbound
+        self.plugins = plugins
         self.clock = clock
         self.loop = asyncio.get_running_loop()
 
@@ -49,13 +52,15 @@ class Feed:
     """To one session: a walk for each subscription, which advances as the client takes what it is sent. It costs no
     memory for messages, and outlives the connection as its session does."""
 
-    __slots__ = ("_feeds", "_scheduled", "_session", "_walks")
+    __slots__ = ("_feeds", "_judged", "_scheduled", "_session", "_walks")
 
     def __init__(self, feeds: Feeds, session: Session) -> None:
         self._feeds = feeds
         self._session = session
         self._walks: dict[str, Found] = {}
         self._scheduled = False
+        self._judged = False
+        """A topic plug-in is asked about the next message."""
 
     def begin(self, topic_filter: str) -> None:
         """From the start, if there is one already; behind those of the other filters."""
@@ -81,7 +86,7 @@ class Feed:
         session = self._session
         line = session.line
         for _ in range(_STEPS):
-            if line is None or line.congested or session.queue or session.unsent:
+            if self._judged or line is None or line.congested or session.queue or session.unsent:
                 return  # goes on when the client is back, has read, or acknowledged
             topic_filter = next(iter(self._walks), None)
             if topic_filter is None:
@@ -119,7 +124,27 @@ class Feed:
                 return
             publish.properties["message_expiry_interval"] = max(1, left // 1000)  # [MQTT-3.3.2-6]
             expires = feeds.loop.time() + left / 1000
+        topics = feeds.plugins.topics
+        if topics is not None and topics.decide(session.identity, publish.topic):
+            self._judged = True
+            topics.judge(session, publish.topic, partial(self._answered, subscription, publish, expires))
+        else:
+            self._forward(subscription, publish, expires)
+
+    def _answered(self, subscription: Grant, publish: Publish, expires: float, allowed: bool) -> None:
+        self._judged = False
+        if allowed:
+            self._forward(subscription, publish, expires)
+        self._later()
+
+    def _forward(self, subscription: Grant, publish: Publish, expires: float) -> None:
         # [MQTT-3.3.1-8] [MQTT-3.3.4-3]
-        feeds.outbound.forward(
-            session, publish, subscription.qos, expires, retain=True, identifiers=subscription.identifiers
+        self._feeds.outbound.forward(
+            self._session,
+            publish,
+            subscription.qos,
+            expires,
+            retain=True,
+            identifiers=subscription.identifiers,
+            allowed=True,
         )

@@ -84,7 +84,9 @@ class MqttSettings:
         maximum=68_719_476_736,
     )
     allow_anonymous: bool = setting(
-        False, "Clients without user name and password may connect and use every topic outside $oc/."
+        False,
+        "Clients without user name and password may connect, use every topic outside $oc/ and the other $ trees, and "
+        "read $SYS/.",
     )
     device_publish: tuple[str, ...] = setting(
         ("#",), "Topic filters a device may publish to, besides its own tree $oc/devices/{device_id}/."

@@ -3,11 +3,15 @@
 import asyncio
 
 import pytest
+from amqtt.contexts import Action
+from amqtt.plugins.base import BaseTopicPlugin
+from amqtt.session import Session
 
 from bridge.broker.retained_feed import _STEPS
 from bridge.mqtt import Properties, Puback, Publish, Suback, Subscribe, Subscription, Version
 from tests.broker.client import RawClient
-from tests.broker.site import Site
+from tests.broker.conftest import NewSite
+from tests.broker.site import Site, mqtt
 from tests.broker.test_retained import BOTH, ask, follow, told
 
 SLOW = Properties(receive_maximum=2)
@@ -175,3 +179,26 @@ async def test_beside_the_backlog_of_the_device(site: Site) -> None:
 def pump_feed(site: Site) -> object:
     session = site.hub.sessions._sessions["default", "pump-1"]
     return session.feed
+
+
+class Judging(BaseTopicPlugin):
+    """Forbids to receive what is secret, after some thought."""
+
+    async def topic_filtering(
+        self, *, session: Session | None = None, topic: str | None = None, action: Action | None = None
+    ) -> bool:
+        await asyncio.sleep(0)
+        return action is not Action.RECEIVE or "secret" not in (topic or "")
+
+
+async def test_topic_plug_ins_are_asked_about_each(new_site: NewSite) -> None:
+    """One by one: a queue would overflow."""
+    site = await new_site(mqtt(max_queued_messages=5, plugins={f"{__name__}.Judging": {}}))
+    topics = keep(site, 100)
+    for topic in ("a/secret", "secret"):
+        site.hub.retained.keep("default", Publish(topic, b"x", 1, True), "")
+    pump = await site.log_in(site.add_device(), properties=SLOW)
+    await subscribe(pump, "#")
+    found = [await pump.take() for _ in topics]
+    assert [each.topic for each in found] == topics
+    await pump.quiet()
