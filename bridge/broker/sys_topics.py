@@ -83,7 +83,7 @@ class SysTopics(BrokerSysPlugin):
             "messages/inflight/in": census.inflight_in,
             "messages/inflight/out": census.inflight_out,
             "messages/inflight/stored": census.queued,
-            "messages/retained/count": len(self._broker.retained_messages),
+            "messages/retained/count": len(self._broker.hub.retained),
             "messages/subscriptions/count": census.subscriptions,
         }
 

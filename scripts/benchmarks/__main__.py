@@ -10,8 +10,10 @@ import click
 from scripts.benchmarks import servers
 from scripts.benchmarks.deliver import deliver
 from scripts.benchmarks.drain import drain
+from scripts.benchmarks.fanout import fanout
 from scripts.benchmarks.history import history
 from scripts.benchmarks.machine import machine
+from scripts.benchmarks.match import match
 from scripts.benchmarks.memory import memory
 from scripts.benchmarks.polls import polls
 from scripts.benchmarks.scale import scale_devices, scale_messages
@@ -89,6 +91,23 @@ def history_command(quick: bool) -> None:
     """Lists and bounds of the inbox with a long history behind it."""
     with judged() as verdict:
         history(verdict, count=200_000 if quick else 10_000_000)
+
+
+@bench.command("match")
+@quick_option
+def match_command(quick: bool) -> None:
+    """Finding the subscribers of a topic among many subscriptions, against few."""
+    with judged() as verdict:
+        match(verdict, subscriptions=10_000 if quick else 100_000, rounds=5 if quick else 15)
+
+
+@bench.command("fanout")
+@quick_option
+def fanout_command(quick: bool) -> None:
+    """QoS 1, one client to 5,000 and 5,000 to one, against Mosquitto."""
+    with judged() as verdict:
+        peers, messages, rounds = (500, 10, 2) if quick else (5000, 20, 5)
+        fanout(verdict, peers=peers, messages=messages, rounds=rounds)
 
 
 @contextmanager

@@ -1,12 +1,11 @@
 """Shared subscriptions [MQTT5 4.8.2]."""
 
+import itertools
 from collections import Counter
 
 import pytest
 
 from bridge.broker.grant import Grant
-from bridge.broker.identity import Identity
-from bridge.broker.session import Session
 from bridge.broker.shared import Share
 from bridge.model.device import Device
 from bridge.model.message import Status
@@ -15,6 +14,7 @@ from tests.broker.calls import calls_of
 from tests.broker.client import RawClient
 from tests.broker.conftest import NewSite
 from tests.broker.site import Site, mqtt
+from tests.broker.test_flat_cost import connect, register
 from tests.broker.test_messages import BOTH, KEPT, publish
 from tests.broker.test_overlapping import ask, identifiers
 
@@ -67,7 +67,7 @@ async def test_each_message_once_in_turns(site: Site, sender: RawClient, version
         assert await publish(sender, "jobs/a", b"%d" % number) == ReasonCode.SUCCESS
     taken = [await member.payloads() for member in members]
     assert [len(payloads) for payloads in taken] == [3, 3, 3]
-    assert Counter(sum(taken, [])) == Counter(b"%d" % number for number in range(9))
+    assert Counter(itertools.chain(*taken)) == Counter(b"%d" % number for number in range(9))
     assert all(payloads == sorted(payloads) for payloads in taken)
 
 
@@ -82,8 +82,8 @@ async def test_shared_and_not_shared_are_two(site: Site, sender: RawClient) -> N
     at_first = [(message.payload, identifiers(message)) for message in await first.received()]
     at_second = [(message.payload, identifiers(message)) for message in await second.received()]
     assert {(payload, 2) for payload in (b"x", b"y")} <= {(p, i) for p, each in at_first for i in each}
-    assert sorted(sum((each for _, each in at_first), [])) == [1, 2, 2]
-    assert sorted(sum((each for _, each in at_second), [])) == [3, 3]
+    assert sorted(itertools.chain(*(each for _, each in at_first))) == [1, 2, 2]
+    assert sorted(itertools.chain(*(each for _, each in at_second))) == [3, 3]
     assert len(at_second) == 3
 
 
@@ -322,19 +322,29 @@ async def test_projects_share_nothing(site: Site, sender: RawClient) -> None:
     await other.quiet()
 
 
-def test_choosing_costs_the_same_for_many_members() -> None:
-    """Also when all of them are busy."""
+@pytest.mark.parametrize("kind", ["ready", "busy", "away"])
+async def test_choosing_costs_the_same_for_many_members(new_site: NewSite, kind: str) -> None:
+    """Counted in calls and lines, once those that are busy have been found so."""
+    site = await new_site(mqtt())
+    register(site, 510)
 
-    def share(size: int) -> Share:
+    def share(first: int, last: int) -> Share:
         share = Share("$share/g/a")
-        for number in range(size):
-            session = Session(f"client-{number}", Identity("default"))
-            share.join(session, Grant.of(Subscription(share.filter, 1)))
+        for number in range(first, last):
+            link = connect(site, number)
+            assert link.session is not None
+            share.join(link.session, Grant.of(Subscription(share.filter, 1)))
+            if kind == "busy":
+                link.session.window = 0
+            elif kind == "away":
+                link.connection_lost(None)
         return share
 
     def choose(share: Share) -> None:
         assert len({share.choose() for _ in range(10)}) == 10
-        assert share.choose(kept=False) is None
+        assert (share.choose(kept=False) is None) == (kind == "away")
 
-    few, many = share(10), share(2000)
+    few, many = share(0, 10), share(10, 510)
+    for each in (few, many):
+        each.choose()
     assert calls_of(lambda: choose(many)) == calls_of(lambda: choose(few))
