@@ -63,8 +63,7 @@ class Feed:
         """A topic plug-in is asked about the next message."""
 
     def begin(self, topic_filter: str) -> None:
-        """From the start, if there is one already; behind those of the other filters."""
-        self._walks.pop(topic_filter, None)
+        """From the start, if there is one already."""
         self._walks[topic_filter] = self._feeds.retained.walk(self._session.identity.project, topic_filter)
         self._later()
 
@@ -86,7 +85,7 @@ class Feed:
         session = self._session
         line = session.line
         for _ in range(_STEPS):
-            if self._judged or line is None or line.congested or session.queue or session.unsent:
+            if self._judged or line is None or line.congested or session.queue:
                 return  # goes on when the client is back, has read, or acknowledged
             topic_filter = next(iter(self._walks), None)
             if topic_filter is None:

@@ -113,6 +113,19 @@ async def test_messages_between_clients_go_before_the_rest(site: Site) -> None:
     ]
 
 
+async def test_what_waits_for_the_client_goes_first(site: Site) -> None:
+    keep(site, 1, qos=0)
+    pump = await site.log_in(site.add_device(), properties=SLOW)
+    await subscribe(pump, "b")
+    for number in range(3):
+        site.hub.router.publish("default", Publish("b", b"%d" % number, 1))
+    sent = await some(pump, 2)
+    await subscribe(pump, qos=0)
+    await pump.quiet()
+    pump.send(*(Puback(each.packet_id) for each in sent))
+    assert told(await follow(pump)) == [("b", b"2"), ("a/0", b"x")]
+
+
 @pytest.mark.parametrize("qos", [0, 1])
 async def test_more_than_one_turn_of_the_loop(site: Site, qos: int) -> None:
     topics = keep(site, 3 * _STEPS, qos=qos)
