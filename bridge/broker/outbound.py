@@ -91,10 +91,10 @@ class Outbound:
             self.listener.writable(session.identity.device.key)
             if session.queue or session.feed is not None:  # what the backlog leaves
                 self._loop.call_soon(self.refill, session)
+        elif session.feed is not None:
+            session.feed.go_on()
         for share in session.shares:
             share.place(session)
-        if session.feed is not None:
-            session.feed.go_on()
 
     def take_back(self, session: Session, shares: Container[str]) -> list[Queued]:
         """Take from a session without connection what shared subscriptions chose it for and it did not acknowledge, in

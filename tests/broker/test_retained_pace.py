@@ -215,3 +215,16 @@ async def test_topic_plug_ins_are_asked_about_each(new_site: NewSite) -> None:
     found = [await pump.take() for _ in topics]
     assert [each.topic for each in found] == topics
     await pump.quiet()
+
+
+async def test_a_backlog_that_is_gone_holds_nothing_up(site: Site) -> None:
+    keep(site, 2)
+    pump = site.add_device()
+    first, second = [await site.submit(pump) for _ in range(2)]
+    client = await site.log_in(pump, properties=Properties(receive_maximum=1))
+    backlog = await client.receive(Publish)
+    await subscribe(client)
+    await site.delivery.cancel(pump.project, pump.device_id, second.draft.message_id)
+    client.send(Puback(backlog.packet_id))
+    assert [each.topic for each in await follow(client)] == ["a/0", "a/1"]
+    assert first.draft.message_id in backlog.payload.decode()

@@ -86,6 +86,7 @@ def test_the_tree_may_change_during_a_walk() -> None:
     tree.remove("b/1")
     assert next(walk) == "a/3"
     assert list(walk) == []
+    assert found(tree, "#") == ["a/1", "a/3", "a/4"]
 
 
 def test_a_message_is_met_as_it_is_then() -> None:
