@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from bridge.broker.grant import UNASKED, Grant
 from bridge.broker.identity import Identity
+from bridge.broker.listeners import Listener
 from bridge.model.topics import is_system_downlink
 from bridge.mqtt import Connect, Packet, Publish, ReasonCode, Version, Will, matches
 
@@ -76,6 +77,8 @@ class Line(Protocol):
     """A live connection, as sessions use it; `bridge.broker.link` is the one there is."""
 
     session: "Session | None"
+    listener: Listener
+    """Where it came in."""
     version: Version
     congested: bool
     """The client does not read what it is sent."""
