@@ -146,6 +146,8 @@ def _core(store: Store, settings: Settings, clock: Clock, closing: contextlib.As
     broker.hub.watch(presence)
     broker.hub.watch(events.connections)
     broker.hub.keep_with(events.uplinks)
+    broker.hub.retain_in(store)
+    store.on_device_removed(broker.hub.retained.device_removed)
     _start(presence, closing)
 
     rules = Rules(store)

@@ -69,6 +69,7 @@ class MqttBroker:
         self._shell.close_listeners()
         self.hub.shut_down()
         await self._shell.shutdown()
+        self.hub.retained.close()
         self.hub.wheel.stop()
 
 

@@ -8,6 +8,7 @@ from bridge.broker.base import (
     Downlink,
     DownlinkListener,
     Handed,
+    RetainedStore,
     UplinkKeeper,
     UplinkListener,
 )
@@ -17,6 +18,8 @@ from bridge.broker.identity import TopicAccess
 from bridge.broker.login import Login
 from bridge.broker.outbound import Outbound
 from bridge.broker.plugins import Plugins
+from bridge.broker.retained import Retained
+from bridge.broker.retained_feed import Feeds
 from bridge.broker.router import Router
 from bridge.broker.session import Flight, Line
 from bridge.broker.sessions import Sessions
@@ -44,7 +47,9 @@ class Hub:
         self.complaints = Complaints()
         access = TopicAccess(settings, directory)
         self.outbound = Outbound(settings, plugins)
-        self.router = Router(settings, access, self.outbound)
+        self.retained = Retained(settings, clock)
+        self.feeds = Feeds(self.retained, self.outbound, access, plugins, clock)
+        self.router = Router(settings, access, self.outbound, self.retained)
         self.sessions = Sessions(settings, self.wheel, self.router, self.outbound, plugins)
         login = Login(directory, settings, plugins, clock)
         self.handshake = Handshake(settings, login, access, self.sessions, clock, plugins=plugins)
@@ -64,6 +69,11 @@ class Hub:
     def keep_with(self, keeper: UplinkKeeper) -> None:
         """Who keeps what devices publish, before it is acknowledged. To be called before the first connection."""
         self.router.keeper = keeper
+
+    def retain_in(self, store: RetainedStore) -> None:
+        """Where retained messages survive a restart. To be called before the first connection. Raises
+        StoreUnavailable."""
+        self.retained.open(store)
 
     # Connections
 

@@ -47,10 +47,12 @@ class Inbound:
     def publish(self, session: Session, publish: Publish) -> None:
         if publish.properties and not self._understands(publish):
             return
-        if publish.retain and self._line.version is Version.V5:  # [MQTT-3.2.2-14]
-            message = "retained messages are not available"
-            self._line.refuse(ReasonCode.RETAIN_NOT_SUPPORTED, message, clause="MQTT-3.2.2-14")
-            return
+        if publish.retain and not self._hub.settings.retain_available:
+            if self._line.version is Version.V5:  # [MQTT-3.2.2-14]
+                message = "retained messages are not available"
+                self._line.refuse(ReasonCode.RETAIN_NOT_SUPPORTED, message, clause="MQTT-3.2.2-14")
+                return
+            publish.retain = False  # older clients cannot be told
         if self._exceeds(publish):
             message = f"more than {self._hub.settings.receive_maximum} messages not acknowledged"
             self._line.refuse(ReasonCode.RECEIVE_MAXIMUM_EXCEEDED, message, clause="MQTT-3.3.4-7")

@@ -319,21 +319,26 @@ class Link(Wire):
         if self.closing:
             return
         (identifier,) = packet.properties.get("subscription_identifiers", _NO_IDENTIFIER)
-        if self._inbound.holds(session, packet.packet_id):
-            codes: list[int] = [ReasonCode.PACKET_IDENTIFIER_IN_USE] * len(packet.subscriptions)
-        else:
-            codes = [
-                self._hub.router.subscribe(session, subscription, identifier)  # [MQTT-3.8.4-5] in this order
-                if allowed is None or allowed[index]
-                else ReasonCode.NOT_AUTHORIZED
-                for index, subscription in enumerate(packet.subscriptions)
-            ]
+        codes: list[int] = []
+        granted: list[tuple[str, bool]] = []
+        in_use = self._inbound.holds(session, packet.packet_id)
+        for index, subscription in enumerate(packet.subscriptions):  # [MQTT-3.8.4-5] in this order
+            if in_use:
+                codes.append(ReasonCode.PACKET_IDENTIFIER_IN_USE)
+            elif allowed is not None and not allowed[index]:
+                codes.append(ReasonCode.NOT_AUTHORIZED)
+            else:
+                new = subscription.filter not in session.subscriptions
+                codes.append(self._hub.router.subscribe(session, subscription, identifier))
+                if codes[-1] < 0x80:
+                    granted.append((subscription.filter, new))
         if self.version is Version.V5:
             why = explanations.of_filters([each.filter for each in packet.subscriptions], codes)
         else:
             codes = [min(code, 0x80) for code in codes]  # [MQTT-3.8.4-5]
             why = Properties()
         self.send(Suback(packet.packet_id, codes, why))
+        self._hub.feeds.subscribed(session, granted)
         if session.identity.device is not None and min(codes) < 0x80:
             self._hub.listener.subscribed(session.identity.device.key)
 

@@ -2,13 +2,14 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
 
 from bridge.broker.base import UplinkKeeper, UplinkListener
+from bridge.broker.commitment import Commitment, Kept
 from bridge.broker.fanout import Fanout
 from bridge.broker.grant import Grant
 from bridge.broker.identity import TopicAccess
 from bridge.broker.outbound import Outbound
+from bridge.broker.retained import Retained
 from bridge.broker.session import Session
 from bridge.broker.settings import MqttSettings
 from bridge.broker.shared import Share
@@ -24,9 +25,10 @@ _MOST_LEVELS = 200
 class Router:
     """Each project has topics of its own."""
 
-    def __init__(self, settings: MqttSettings, access: TopicAccess, outbound: Outbound) -> None:
+    def __init__(self, settings: MqttSettings, access: TopicAccess, outbound: Outbound, retained: Retained) -> None:
         self._loop = asyncio.get_running_loop()
         self._outbound = outbound
+        self._retained = retained
         self._settings = settings
         self._access = access
         self._trees: dict[str, SubscriptionTree] = {}
@@ -103,29 +105,32 @@ class Router:
         self._outbound.hand(session, copy, fanout.expires, share.filter)
         return True
 
-    def accept(
-        self, session: Session, publish: Publish, kept: Callable[[Publish, ReasonCode], None]
-    ) -> ReasonCode | None:
+    def accept(self, session: Session, publish: Publish, kept: Kept) -> ReasonCode | None:
         """A PUBLISH from a client. Returns the reason code for its acknowledgement; before 5 a client is not told that
         its message went nowhere [MQTT-3.3.5-2]. None: `kept` is called with it later."""
         if not self._access.may_publish(session.identity, publish.topic):
             _log.warning("publish not allowed", extra={"client": session.client_id, "topic": publish.topic})
             return ReasonCode.NOT_AUTHORIZED
+        if publish.retain and session.line is not None:
+            full = self._retained.refusal(session.identity.project, publish, version=session.line.version)
+            if full:
+                return full
         device = session.identity.device
-        waits = False
+        commitment = Commitment(publish, kept)
         if device is not None:
             if self.keeper is not None:
-                reason = self.keeper.keep(device, publish, kept)
-                waits = reason is None
-                if reason:  # a client that sends it again must not be heard twice
-                    return reason
+                refusal = commitment.add(self.keeper.keep(device, publish, commitment.settle))
+                if refusal:  # a client that sends it again must not be heard twice
+                    return refusal
             for listener in self.uplinks:
                 listener.published(device, publish)
+        if publish.retain:
+            done = commitment.settle if publish.qos else None
+            commitment.add(self._retained.keep(session.identity.project, publish, session.client_id, done))
         reached = self.route(session.identity.project, publish, session)
-        if waits:
-            return None
         # The vendor's tree is the platform's own: what a device says there always has a reader.
-        return ReasonCode.SUCCESS if reached or publish.topic.startswith("$") else ReasonCode.NO_MATCHING_SUBSCRIBERS
+        heard = reached or publish.topic.startswith("$")
+        return commitment.close(ReasonCode.SUCCESS if heard else ReasonCode.NO_MATCHING_SUBSCRIBERS)
 
     def route(
         self, project: str, publish: Publish, sender: Session | None = None, *, connected_only: bool = False
@@ -148,6 +153,7 @@ class Router:
                 continue
             # [MQTT-3.3.1-12] [MQTT-3.3.1-13]
             hand(session, copy(grant.qos, retain and grant.retain_as_published, grant.identifiers), expires)
+
             reached += 1
         for share in list(tree.shares(publish.topic)):
             reached += self._share_out(share, fanout, publish, connected_only=connected_only)
@@ -161,8 +167,15 @@ class Router:
         """[MQTT-3.1.2-8]"""
         will, session.will = session.will, None
         if will is not None:
-            publish = Publish(will.topic, will.payload, will.qos, properties=will.properties)
-            self.route(session.identity.project, publish, session)
+            publish = Publish(will.topic, will.payload, will.qos, will.retain, properties=will.properties)
+            self.publish(session.identity.project, publish, session)
+
+    def publish(self, project: str, publish: Publish, sender: Session | None = None) -> None:
+        """A message for whose acknowledgement nobody waits: retained if it says so [MQTT-3.1.2-14] [MQTT-3.1.2-15], and
+        handed to every subscriber."""
+        if publish.retain:
+            self._retained.keep(project, publish, sender.client_id if sender is not None else "")
+        self.route(project, publish, sender)
 
     def _unasked(self, project: str, topic: str) -> Session | None:
         """The connected device that is subscribed to the topic without having asked."""

@@ -13,10 +13,12 @@ from bridge.model.errors import (
     WrongAuthType,
 )
 from bridge.model.record import Amendment, Enrolment, Profile, Record
+from bridge.model.topics import device_tree
 from bridge.store import statements
 from bridge.store.blocks import blocks
 from bridge.store.connection import refusing, transaction, unreferenced
 from bridge.store.records import Records
+from bridge.store.retained import DROP_TREE, tree_bounds
 from bridge.store.rows import enrolled_row, read_device
 
 ENROLLED = (
@@ -96,7 +98,8 @@ class Devices(Records):
         return device
 
     def remove_device(self, project: str, device_id: str) -> None:
-        """Its messages go, too. Raises UnknownDevice; HasSubDevices for a gateway, whose devices go first.
+        """Its messages go, too, and what is retained in its tree, because its id may come to mean another device.
+        Raises UnknownDevice; HasSubDevices for a gateway, whose devices go first.
 
         What is stored goes first, in pieces that do not hold up the daemon's writer; what came in meanwhile goes
         together with the device. From then on the writer's foreign key refuses messages for it.
@@ -114,6 +117,7 @@ class Devices(Records):
             for block in list(blocks(self._connection, key, newest=self._last_seq(), oldest=stored)):
                 self._connection.execute(statements.REMOVE_BLOCK, (block, key))
             self._connection.execute(REMOVE, (key,))
+            self._connection.execute(DROP_TREE, (project, *tree_bounds(device_tree(device_id))))
             self._announce("device", name=device_id, project=project, device=key)
         self._written()
 

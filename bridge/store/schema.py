@@ -2,6 +2,8 @@
 
 from sqlite_utils import Database, Migrations
 
+from bridge.store.retained_schema import retained_messages
+
 MIGRATIONS = Migrations("bridge")
 
 
@@ -390,6 +392,8 @@ def channel_sizes(database: Database) -> None:
     """)
 
 
+MIGRATIONS()(retained_messages)
+
 NAMES = {
     devices.__name__,
     messages.__name__,
@@ -406,5 +410,6 @@ NAMES = {
     notifications.__name__,
     webhooks.__name__,
     channel_sizes.__name__,
+    retained_messages.__name__,
 }
 """Every migration this version knows."""

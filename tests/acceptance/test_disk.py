@@ -24,7 +24,7 @@ LARGE = "\N{ELECTRIC LIGHT BULB}" * 60_000
 
 
 @contextmanager
-def _full_disk(daemon: Daemon) -> Iterator[None]:
+def full_disk(daemon: Daemon) -> Iterator[None]:
     """No file of the daemon can grow beyond the size the database's log has now."""
     size = (daemon.data_dir / "bridge.db-wal").stat().st_size
     limits = resource.prlimit(daemon.pid, resource.RLIMIT_FSIZE)
@@ -58,11 +58,11 @@ def _writing(daemon: Daemon) -> Iterator[None]:
         database.close()
 
 
-def test_a_full_disk_refuses_new_messages_and_loses_no_old_ones(new_daemon: NewDaemon, closing: ExitStack) -> None:
+def test_afull_disk_refuses_new_messages_and_loses_no_old_ones(new_daemon: NewDaemon, closing: ExitStack) -> None:
     daemon = new_daemon(expected=("cannot write", "outcome not written yet", "notifications not written"))
     pump = Account(daemon, closing)
     pump.send("old", message_id="old", payload_format="raw")
-    with _full_disk(daemon):
+    with full_disk(daemon):
         answer = pump.post("x" * 200_000, message_id="refused")
         assert (answer.status, answer.error) == (503, NOT_AVAILABLE)
         assert pump.api.show(pump.id, "refused").status == 404
@@ -77,7 +77,7 @@ def test_a_full_disk_refuses_new_messages_and_loses_no_old_ones(new_daemon: NewD
     assert pump.connect_raw().before_pong() == []
 
 
-def test_a_full_disk_is_told_in_each_dialect_and_costs_nothing_accepted(
+def test_afull_disk_is_told_in_each_dialect_and_costs_nothing_accepted(
     new_daemon: NewDaemon, closing: ExitStack
 ) -> None:
     daemon = new_daemon(expected=("cannot write",))
@@ -91,7 +91,7 @@ def test_a_full_disk_is_told_in_each_dialect_and_costs_nothing_accepted(
     tasks = "/v5/iot/default/batchtasks"
     task = {"task_name": "t", "task_type": "createMessages", "targets": ["lamp"], "document": {"message": LARGE}}
     assert api.call("POST", inbox, json.dumps(old).encode()).status == 200
-    with _full_disk(daemon):
+    with full_disk(daemon):
         refused = app.publish("new", json.dumps(LARGE).encode())
         assert (refused.status, refused.body.keys()) == (503, {"error"})
         answer = api.call("POST", inbox, json.dumps(new).encode())
@@ -113,14 +113,14 @@ def test_a_full_disk_is_told_in_each_dialect_and_costs_nothing_accepted(
 CONFIRM = "/v1/default/service/messages"
 
 
-def test_a_full_disk_refuses_a_confirmation_and_changes_nothing(new_daemon: NewDaemon, closing: ExitStack) -> None:
+def test_afull_disk_refuses_a_confirmation_and_changes_nothing(new_daemon: NewDaemon, closing: ExitStack) -> None:
     daemon = new_daemon(expected=("cannot write",))
     api = closing.enter_context(daemon.api())
     inbox = "/api/v1/messages"
     note = {"id": "lamp", "importance": "important", "text": "old"}
     made = api.call("POST", inbox, json.dumps(note).encode()).body
     confirmation = json.dumps({"message_id": made["_id"], "action": 0}).encode()
-    with _read_by_another(daemon), _full_disk(daemon):
+    with _read_by_another(daemon), full_disk(daemon):
         refused = api.call("POST", CONFIRM, confirmation, workspace="w")
         assert (refused.status, refused.error) == (503, "DLS.1503")
         assert [entry["read"] for entry in api.call("GET", inbox).body] == [False]
@@ -130,7 +130,7 @@ def test_a_full_disk_refuses_a_confirmation_and_changes_nothing(new_daemon: NewD
         assert [entry["read"] for entry in again.call("GET", inbox).body] == [True]
 
 
-def test_a_full_disk_delays_pushes_and_loses_none(new_daemon: NewDaemon, closing: ExitStack) -> None:
+def test_afull_disk_delays_pushes_and_loses_none(new_daemon: NewDaemon, closing: ExitStack) -> None:
     daemon = new_daemon(ALLOWED, expected=("cannot write", "not stored yet", "not written"))
     pump = Account(daemon, closing)
     target = closing.enter_context(Target())
@@ -138,7 +138,7 @@ def test_a_full_disk_delays_pushes_and_loses_none(new_daemon: NewDaemon, closing
     target.stop()
     pump.send("old", message_id="old")
     eventually(lambda: status(daemon, action_id)["outstanding"] == 1)
-    with _read_by_another(daemon), _full_disk(daemon):
+    with _read_by_another(daemon), full_disk(daemon):
         assert pump.post("x" * 200_000, message_id="refused").status == 503
         target.start()
     eventually(partial(heard_of, target, "old"))
