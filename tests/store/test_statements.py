@@ -2,13 +2,17 @@ import re
 
 import pytest
 
-from bridge.store import Store, batch_statements, statements
+from bridge.store import Store, batch_statements, hearing_statements, statements
 
 
 def texts() -> dict[str, str]:
     """Every statement of the module: a new one is held to these rules by being there."""
     found = {}
-    for name, value in (*vars(statements).items(), *vars(batch_statements).items()):
+    for name, value in (
+        *vars(statements).items(),
+        *vars(batch_statements).items(),
+        *vars(hearing_statements).items(),
+    ):
         for key, text in value.items() if isinstance(value, dict) and name.isupper() else [("", value)]:
             if isinstance(text, str) and re.match(r"\s*(SELECT|INSERT|UPDATE|DELETE|WITH)\b", text):
                 found[f"{name} {key}".strip()] = text
@@ -17,7 +21,7 @@ def texts() -> dict[str, str]:
 
 TABLES = (
     "message device token access_key change channel subscriber event idempotency_key batch_task batch_target target "
-    "revoked_jwt notification inbox push dead_letter push_record"
+    "revoked_jwt notification inbox push dead_letter push_record untold_riders orphan rider"
 )
 TABLE = rf"({TABLES.replace(' ', '|')})\b"
 
@@ -61,6 +65,9 @@ def test_statements_are_found() -> None:
         ("SEARCH_PROJECT", "device USING INTEGER PRIMARY KEY (rowid=?)"),
         ("BOUNDS", "message USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)"),
         ("REMEMBERED", "sqlite_autoindex_idempotency_key_1 (device=? AND key=?)"),
+        ("RIDERS", "device_carried (carrier=? AND rowid>?)"),
+        ("STILL_ONLINE", "device_online (online=?)"),
+        ("LINES 64", "device_carried (carrier=?)"),
         ("FORGET", "idempotency_key_by_age (created_at<?)"),
     ],
 )
