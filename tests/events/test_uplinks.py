@@ -7,6 +7,7 @@ import pytest
 
 from bridge.broker import link
 from bridge.events import uplinks
+from bridge.inbox import InboxSettings
 from bridge.model.device import Device
 from bridge.model.event import MESSAGE_REPORT
 from bridge.model.record import Enrolment, Profile
@@ -14,6 +15,7 @@ from bridge.mqtt import Puback, Pubcomp, Publish, Pubrec, Pubrel, Version
 from tests.broker.client import RawClient
 from tests.broker.site import SECRET
 from tests.broker.times import turn
+from tests.events.conftest import NewSite
 from tests.events.event_site import EventSite
 
 CHANNEL = MESSAGE_REPORT
@@ -255,3 +257,45 @@ async def test_devices_that_cannot_be_read(site: EventSite, hub: RawClient) -> N
     async with site.unreadable("device"):
         hub.publish("$oc/devices/hub/sys/messages/up", b'{"object_device_id":"near"}', 1)
         assert (await hub.receive(Puback)).reason_code == REFUSED
+
+
+async def test_event_and_notification_are_one_write(entering_site: EventSite) -> None:
+    site = entering_site
+    await site.subscribe(CHANNEL)
+    client = await site.log_in(site.add_device())
+    await site.settled()
+    async with site.unreadable("notification"):
+        packet_id = client.publish(UP, b"lost", 1)
+        assert await client.receive(Puback) == Puback(packet_id, REFUSED)
+        assert await contents(site) == []
+    packet_id = client.publish(UP, b"kept", 1)
+    assert await client.receive(Puback) == Puback(packet_id)
+    assert await contents(site) == ["kept"]
+    assert site.notified() == ["Device pump-1 is online.", "Device pump-1 reported on sys/messages/up: kept"]
+
+
+async def test_only_the_inbox_wants_it(entering_site: EventSite) -> None:
+    site = entering_site
+    hub = site.add_device("hub")
+    site.store.enrol("default", Enrolment("near", Profile("near"), secret=SECRET, gateway_id="hub"))
+    client = await site.log_in(hub)
+    client.publish("$oc/devices/hub/sys/messages/up", b'{"object_device_id":"near","content":"hot"}')
+    client.publish("$oc/devices/near/user/a", b"warm")
+    client.publish("$oc/devices/hub/sys/commands/response/request_id=1", b"no report")
+    await client.quiet()
+    await site.settled()
+    for _ in range(3):  # one write carries what came while the last one ran
+        await site.store.flush()
+    assert site.notified()[-2:] == [
+        'Device near reported on sys/messages/up: {"object_device_id":"near","content":"hot"}',
+        "Device near reported on user/a: warm",
+    ]
+
+
+async def test_the_inbox_does_not_want_it(new_site: NewSite) -> None:
+    site = await new_site(inbox=InboxSettings(report=False))
+    client = await site.log_in(site.add_device())
+    client.publish(UP, b"quiet", 0)
+    await client.quiet()
+    await site.settled()
+    assert site.notified() == ["Device pump-1 is online."]
