@@ -14,6 +14,7 @@ from bridge.broker.base import (
 from bridge.broker.handshake import Handshake
 from bridge.broker.identity import TopicAccess
 from bridge.broker.login import Login
+from bridge.broker.outbound import Outbound
 from bridge.broker.plugins import Plugins
 from bridge.broker.router import Router
 from bridge.broker.session import Flight, Line
@@ -39,13 +40,14 @@ class Hub:
         self.wheel = Wheel(loop)
         self.turns = Turns()
         access = TopicAccess(settings, directory)
-        self.router = Router(settings, access)
-        self.sessions = Sessions(settings, self.wheel, self.router, plugins)
+        self.outbound = Outbound(settings)
+        self.router = Router(settings, access, self.outbound)
+        self.sessions = Sessions(settings, self.wheel, self.router, self.outbound, plugins)
         self.handshake = Handshake(settings, Login(directory, settings, plugins, clock), access, self.sessions, clock)
 
     def listen(self, listener: DownlinkListener) -> None:
         """To be called before the first connection."""
-        self.listener = self.router.listener = self.sessions.listener = listener
+        self.listener = self.outbound.listener = self.sessions.listener = listener
 
     def watch(self, watcher: ConnectionListener) -> None:
         """Somebody besides delivery who hears of connections. To be called before the first one."""
@@ -129,7 +131,7 @@ class Hub:
         again = qos > 0 and downlink.packet_id > 0
         publish = Publish(downlink.topic, downlink.payload, qos, False, again, packet_id, downlink.properties)
         try:
-            if not self.router.transmit(line, publish):
+            if not self.outbound.transmit(line, publish):
                 return Handed.TOO_LARGE
         except ProtocolError:
             return Handed.UNSENDABLE

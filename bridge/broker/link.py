@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from bridge.broker.hub import Hub
-from bridge.broker.receipts import Receipts
+from bridge.broker.inbound import Inbound
 from bridge.broker.session import Session
 from bridge.broker.wire import Wire
 from bridge.model.message import AcknowledgedBy
@@ -37,8 +37,6 @@ from bridge.mqtt import (
 )
 
 _log = logging.getLogger(__name__)
-_MOST_HELD = 262_144
-"""Bytes of messages from one client that wait for their commit; beyond that it is not read until half of them have."""
 _KEEP_ALIVE_FACTOR = 1.5
 """[MQTT-3.1.2-22]"""
 
@@ -46,7 +44,7 @@ _KEEP_ALIVE_FACTOR = 1.5
 class Link(Wire):
     """`session` is None until a CONNECT is accepted, and again when the session is taken away from this connection."""
 
-    __slots__ = ("_held", "_hub", "_look", "_opened", "_patience", "_receipts", "_sent", "max_packet_size", "session")
+    __slots__ = ("_held", "_hub", "_inbound", "_look", "_opened", "_patience", "_sent", "max_packet_size", "session")
 
     def __init__(self, hub: Hub) -> None:
         super().__init__(hub.wheel, hub.turns, hub.settings.max_packet_size)
@@ -56,7 +54,7 @@ class Link(Wire):
         self._look = 0
         self._held: list[Packet] | None = None
         self._sent: list[int] = []
-        self._receipts: Receipts | None = None
+        self._inbound = Inbound(hub, self)
         self.session: Session | None = None
         self.max_packet_size = 0
         """The client's; 0 for no limit."""
@@ -86,7 +84,7 @@ class Link(Wire):
 
     def drained(self) -> None:
         if self.session is not None:
-            self._hub.router.refill(self.session)
+            self._hub.outbound.refill(self.session)
 
     def written(self) -> None:
         """QoS 0: written to the live connection is all there will ever be to know."""
@@ -190,125 +188,20 @@ class Link(Wire):
         # [MQTT-3.1.0-2] a second CONNECT; AUTH without a method [MQTT-4.12.0-6]
         self.refuse(ReasonCode.PROTOCOL_ERROR, f"{type(packet).__name__} not allowed now")
 
-    def _publish(self, session: Session, publish: Publish) -> None:
-        if "topic_alias" in publish.properties:  # ours is 0, so none may be used [MQTT-3.3.2-9]
-            self.refuse(ReasonCode.TOPIC_ALIAS_INVALID, "topic alias")
-            return
-        if publish.retain and self.version is Version.V5:  # [MQTT-3.2.2-14]
-            self.refuse(ReasonCode.RETAIN_NOT_SUPPORTED, "retained messages are not available")
-            return
-        if publish.qos == 2:
-            self._publish_exactly_once(session, publish)
-        else:
-            self._accept(session, publish)
-
-    def _publish_exactly_once(self, session: Session, publish: Publish) -> None:
-        """[MQTT-4.3.3] routed when it comes, and not again until it is released."""
-        packet_id = publish.packet_id
-        storing = session.storing.get(packet_id)
-        if storing is self:
-            return  # its PUBREC is on its way
-        if storing is not None:  # whether it needs to be stored again is not known yet
-            self.refuse(ReasonCode.SERVER_BUSY, "a message of an earlier connection is not stored yet")
-        elif packet_id in session.incoming:
-            self._answer(session, publish, ReasonCode.SUCCESS)
-        elif len(session.incoming) >= self._hub.settings.receive_maximum:  # [MQTT-3.3.4-9]
-            self.refuse(ReasonCode.RECEIVE_MAXIMUM_EXCEEDED, "too many QoS 2 messages not released")
-        else:
-            session.incoming.add(packet_id)
-            self._accept(session, publish)
-
-    def _accept(self, session: Session, publish: Publish) -> None:
-        reason = self._hub.router.accept(session, publish, self._kept)
-        if reason is not None and reason >= 0x80:
-            session.incoming.discard(publish.packet_id if publish.qos == 2 else 0)
-        self._answer(session, publish, reason)
-
-    def _answer(self, session: Session, publish: Publish, reason: ReasonCode | None) -> None:
-        """Acknowledge it, after those before it. None: it is not known yet with what."""
-        receipts = self._receipts
-        if reason is not None and not receipts:
-            self._acknowledge(publish, reason)
-            return
-        if receipts is None:
-            receipts = self._receipts = Receipts()
-        receipts.owe(session, publish, reason)
-        if reason is None and publish.qos == 2:
-            session.storing[publish.packet_id] = self
-        if receipts.held > _MOST_HELD and not self.stalled:
-            self.stalled = True
-            self.pause_reading()
-
-    def _kept(self, publish: Publish, reason: ReasonCode) -> None:
-        """What the client sent is durable, or cannot be."""
-        receipts = self._receipts
-        assert receipts is not None  # noqa: S101  it owes an acknowledgement
-        for session, settled, code in receipts.settle(publish, reason):
-            if settled.qos == 2 and session.storing.get(settled.packet_id) is self:
-                del session.storing[settled.packet_id]
-                if code >= 0x80:
-                    session.incoming.discard(settled.packet_id)
-            if not self.closing:
-                self._acknowledge(settled, code)
-        if self.stalled and receipts.held <= _MOST_HELD // 2:
-            self.stalled = False
-            self.resume_reading()
-
-    def _acknowledge(self, publish: Publish, reason: ReasonCode) -> None:
-        if publish.qos == 0:
-            return
-        if reason in _NOT_KEPT and self.version is not Version.V5:
-            # Before 5 there is no other answer than yes: it is sent again on the next connection [MQTT-4.8.0-2]
-            # [MQTT-4.4.0-1 of 3.1.1].
-            self.refuse(reason, "a message of the client cannot be stored now")
-            return
-        self.send((Puback if publish.qos == 1 else Pubrec)(publish.packet_id, reason))
+    def _publish(self, session: Session, packet: Publish) -> None:
+        self._inbound.publish(session, packet)
 
     def _pubrel(self, session: Session, packet: Pubrel) -> None:
-        known = packet.packet_id in session.incoming
-        session.incoming.discard(packet.packet_id)
-        reason = ReasonCode.SUCCESS if known else ReasonCode.PACKET_IDENTIFIER_NOT_FOUND
-        self.send(Pubcomp(packet.packet_id, reason))
+        self._inbound.pubrel(session, packet)
 
     def _puback(self, session: Session, packet: Puback) -> None:
-        flight = session.flights.get(packet.packet_id)
-        if flight is None or flight.qos != 1:
-            return
-        del session.flights[packet.packet_id]
-        if flight.seq:
-            self._acknowledged(session, flight.seq, packet)
-        self._hub.router.refill(session)
+        self._hub.outbound.puback(session, packet)
 
     def _pubrec(self, session: Session, packet: Pubrec) -> None:
-        flight = session.flights.get(packet.packet_id)
-        if flight is None or flight.qos != 2:
-            self.send(Pubrel(packet.packet_id, ReasonCode.PACKET_IDENTIFIER_NOT_FOUND))
-            return
-        if packet.reason_code >= 0x80:  # [MQTT-4.3.3-4]
-            del session.flights[packet.packet_id]
-        else:
-            self.send(Pubrel(packet.packet_id))
-        if flight.seq and not flight.released:
-            self._acknowledged(session, flight.seq, packet)
-        flight.released = True
-        flight.publish = None
-        self._hub.router.refill(session)
+        self._hub.outbound.pubrec(self, session, packet)
 
     def _pubcomp(self, session: Session, packet: Pubcomp) -> None:
-        flight = session.flights.get(packet.packet_id)
-        if flight is not None and flight.released:
-            del session.flights[packet.packet_id]
-            self._hub.router.refill(session)
-
-    def _acknowledged(self, session: Session, seq: int, packet: Puback | Pubrec) -> None:
-        if session.identity.device is not None:
-            self._hub.listener.acknowledged(
-                session.identity.device.key,
-                seq,
-                AcknowledgedBy.DEVICE,
-                packet.reason_code,
-                packet.properties.get("reason_string"),
-            )
+        self._hub.outbound.pubcomp(session, packet)
 
     def _subscribe(self, session: Session, packet: Subscribe) -> None:
         identified = "subscription_identifiers" in packet.properties
@@ -343,9 +236,6 @@ class Link(Wire):
         self.hang_up()
         self._hub.sessions.detach(self, normal=packet.reason_code == ReasonCode.SUCCESS)
 
-
-_NOT_KEPT = frozenset((ReasonCode.QUOTA_EXCEEDED, ReasonCode.IMPLEMENTATION_SPECIFIC_ERROR))
-"""What a keeper of uplinks answers when it would have kept a message and cannot."""
 
 _IN_OTHER_WORDS = {ReasonCode.SERVER_UNAVAILABLE: ReasonCode.SERVER_BUSY}
 """What DISCONNECT says instead of a reason that only CONNACK has."""

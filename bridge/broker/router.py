@@ -1,16 +1,17 @@
-"""Messages between clients: who subscribed, and what each subscriber is owed."""
+"""Messages between clients: who may send them, and who subscribed."""
 
 import asyncio
 import logging
 from collections.abc import Callable
 
-from bridge.broker.base import DownlinkListener, UplinkKeeper, UplinkListener
+from bridge.broker.base import UplinkKeeper, UplinkListener
 from bridge.broker.identity import TopicAccess
-from bridge.broker.session import Flight, Line, Session
+from bridge.broker.outbound import Outbound
+from bridge.broker.session import Session
 from bridge.broker.settings import MqttSettings
 from bridge.broker.subscriptions import SubscriptionTree
 from bridge.model.topics import device_of, is_system_downlink
-from bridge.mqtt import Properties, Publish, Pubrel, ReasonCode, Subscription, encode
+from bridge.mqtt import Publish, ReasonCode, Subscription
 
 _log = logging.getLogger(__name__)
 _MOST_LEVELS = 200
@@ -18,12 +19,11 @@ _MOST_LEVELS = 200
 
 
 class Router:
-    """Each project has topics of its own. `listener` is set before the first connection."""
+    """Each project has topics of its own."""
 
-    listener: DownlinkListener
-
-    def __init__(self, settings: MqttSettings, access: TopicAccess) -> None:
+    def __init__(self, settings: MqttSettings, access: TopicAccess, outbound: Outbound) -> None:
         self._loop = asyncio.get_running_loop()
+        self._outbound = outbound
         self._settings = settings
         self._access = access
         self._trees: dict[str, SubscriptionTree] = {}
@@ -100,59 +100,13 @@ class Router:
                 continue
             if connected_only and session.line is None:
                 continue
-            self._forward(session, publish, min(publish.qos, subscription.qos), expires)  # [MQTT-3.8.4-8]
+            self._outbound.forward(session, publish, min(publish.qos, subscription.qos), expires)  # [MQTT-3.8.4-8]
             reached += 1
         unasked = self._unasked(project, publish.topic)
         if unasked is not None and unasked not in subscribers:
-            self._forward(unasked, publish, min(publish.qos, self._settings.downlink_qos), expires)
+            self._outbound.forward(unasked, publish, min(publish.qos, self._settings.downlink_qos), expires)
             reached += 1
         return reached
-
-    def transmit(self, line: Line, publish: Publish) -> bool:
-        """False: larger than what the client takes. Between clients that counts as delivered [MQTT-3.1.2-25]."""
-        data = encode(publish, line.version)
-        if not line.fits(len(data)):
-            return False
-        line.write(data)
-        return True
-
-    def _room_between_clients(self, session: Session) -> int:
-        """While a device's backlog waits, messages between clients leave it the larger half of the window."""
-        return max(0, session.room - (session.window + 1) // 2) if session.starved else session.room
-
-    def refill(self, session: Session) -> None:
-        """The client took something: send what waits for it."""
-        line = session.line
-        if line is None or line.congested:
-            return
-        self._resend(line, session)
-        now = self._loop.time()
-        while session.queue and self._room_between_clients(session):
-            queued = session.dequeue(now)
-            if queued is not None:
-                publish, expires = queued
-                if expires:  # [MQTT-3.3.2-6]
-                    publish.properties["message_expiry_interval"] = max(1, int(expires - now))
-                self._fly(line, session, publish)
-        # Half a window at a time: a page from the store rather than a row for each acknowledgement.
-        if session.starved and len(session.flights) <= session.window // 2 and session.identity.device is not None:
-            session.starved = False
-            self.listener.writable(session.identity.device.key)
-            if session.queue:  # what the backlog leaves
-                self._loop.call_soon(self.refill, session)
-
-    def _resend(self, line: Line, session: Session) -> None:
-        """What an earlier connection left open, in the order of the first sending [MQTT-4.4.0-1] [MQTT-4.6.0-1]."""
-        while session.unsent and len(session.flights) - len(session.unsent) < session.window:
-            packet_id = session.unsent.popleft()
-            flight = session.flights.get(packet_id)
-            if flight is None:
-                continue
-            if flight.publish is None:
-                line.send(Pubrel(packet_id))
-            else:
-                flight.publish.dup = True  # [MQTT-3.3.1-1]
-                line.send(flight.publish)
 
     def send_will(self, session: Session) -> None:
         """[MQTT-3.1.2-8]"""
@@ -167,46 +121,8 @@ class Router:
         device_id = device_of(topic)
         return self._devices.get((project, device_id)) if is_system_downlink(device_id, topic) else None
 
-    def _forward(self, session: Session, publish: Publish, qos: int, expires: float) -> None:
-        line = session.line
-        onward = Publish(publish.topic, publish.payload, qos, properties=_forwarded(publish.properties))
-        if qos == 0:
-            if line is not None and not line.congested:
-                self.transmit(line, onward)
-            elif line is not None:
-                session.dropped += 1
-        elif line is not None and not line.congested and not session.queue and self._room_between_clients(session):
-            self._fly(line, session, onward)
-        else:
-            session.enqueue(onward, expires, self._settings.max_queued_messages, self._settings.max_queued_bytes)
-
-    def _fly(self, line: Line, session: Session, publish: Publish) -> None:
-        publish.packet_id = session.next_packet_id()
-        if self.transmit(line, publish):
-            session.flights[publish.packet_id] = Flight(publish, qos=publish.qos)
-
     def _tree(self, project: str) -> SubscriptionTree:
         tree = self._trees.get(project)
         if tree is None:
             tree = self._trees[project] = SubscriptionTree()
         return tree
-
-
-_FORWARDED = (
-    "payload_format_indicator",
-    "message_expiry_interval",
-    "content_type",
-    "response_topic",
-    "correlation_data",
-    "user_properties",
-)
-"""[MQTT-3.3.2-4] [MQTT-3.3.2-15] [MQTT-3.3.2-16] [MQTT-3.3.2-17] [MQTT-3.3.2-20]"""
-
-
-def _forwarded(properties: Properties) -> Properties:
-    """What a receiver is told of the sender's properties, unaltered and in order."""
-    forwarded = Properties()
-    for name in _FORWARDED:
-        if name in properties:
-            forwarded[name] = properties[name]  # type: ignore[literal-required]
-    return forwarded

@@ -44,6 +44,8 @@ class Line(Protocol):
     version: Version
     congested: bool
     """The client does not read what it is sent."""
+    stalled: bool
+    """What it sent is not worked off yet; more is not read."""
 
     @property
     def fingerprint(self) -> str:
@@ -65,6 +67,10 @@ class Line(Protocol):
 
     def confirm_when_written(self, seq: int) -> None:
         """QoS 0: report the Downlink as acknowledged once it is written."""
+
+    def pause_reading(self) -> None: ...
+
+    def resume_reading(self) -> None: ...
 
     def hold(self) -> None:
         """Keep what the client sends until `release`."""

@@ -5,6 +5,7 @@ from collections import deque
 
 from bridge.broker.base import ConnectionListener, DownlinkListener
 from bridge.broker.identity import Identity
+from bridge.broker.outbound import Outbound
 from bridge.broker.plugins import Plugins
 from bridge.broker.router import Router
 from bridge.broker.session import Line, Session
@@ -20,10 +21,13 @@ class Sessions:
 
     listener: DownlinkListener
 
-    def __init__(self, settings: MqttSettings, wheel: Wheel, router: Router, plugins: Plugins) -> None:
+    def __init__(
+        self, settings: MqttSettings, wheel: Wheel, router: Router, outbound: Outbound, plugins: Plugins
+    ) -> None:
         self._settings = settings
         self._wheel = wheel
         self._router = router
+        self._outbound = outbound
         self._plugins = plugins
         self._sessions: dict[tuple[str, str], Session] = {}
         self._away = 0
@@ -62,7 +66,7 @@ class Sessions:
         session.line = line
         session.starved = False
         session.unsent = deque(session.flights)
-        self._router.refill(session)
+        self._outbound.refill(session)
         self._plugins.connected(session)
         device = session.identity.device
         if device is not None:
