@@ -5,6 +5,7 @@ import pytest
 from bridge.model.device import Device
 from bridge.model.event import DEVICE_STATUS
 from bridge.model.record import Enrolment, Profile
+from bridge.registry import presence
 from bridge.store.presence_writes import PAGE
 from tests.broker.times import START
 from tests.events.conftest import NewSite
@@ -81,6 +82,26 @@ async def test_every_step_is_told_while_the_disk_is_busy(site: EventSite) -> Non
             site.presence.disconnected(pump.key)
     await site.settled()
     assert await heard(site) == [("pump-1", "ONLINE"), ("pump-1", "OFFLINE")] * 3
+
+
+async def test_a_disk_that_cannot_keep_up_gets_the_latest_states(
+    site: EventSite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(presence, "_MOST_WAITING", 4)
+    await site.subscribe(DEVICE_STATUS)
+    pump, other = site.add_device(), site.add_device("pump-2")
+    await site.settled()
+    with site.writer_held():
+        site.presence.connected(pump.key)  # this is on its way
+        for _ in range(1000):
+            site.presence.disconnected(pump.key)
+            site.presence.connected(pump.key)
+        site.presence.connected(other.key)
+        assert site.presence._count < 10
+    await site.settled()
+    told = await heard(site)
+    assert len(told) < 20
+    assert dict(told) == {"pump-1": "ONLINE", "pump-2": "ONLINE"}
 
 
 async def test_what_the_disk_refuses_is_told_later(site: EventSite, caplog: pytest.LogCaptureFixture) -> None:
