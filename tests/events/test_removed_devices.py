@@ -160,6 +160,20 @@ async def test_stopped_while_they_are_told(new_site: NewSite, caplog: pytest.Log
     assert orphans(site) == 1
 
 
+async def test_stopped_while_the_disk_refuses(new_site: NewSite) -> None:
+    site = await new_site()
+    await site.subscribe(CHANNEL)
+    await site.submit(site.add_device(), "m1")
+    remove(site)
+    async with site.writes_refused():
+        site.store.look()
+        await site.store.flush()
+        site.delivery.stop()
+    await site.let_pass(2)
+    await site.store.flush()
+    assert orphans(site) == 1  # for the next start
+
+
 async def test_many_are_told_in_pages(site: EventSite) -> None:
     """A queue that is full: nothing is held up by what is told of it."""
     count = 10_000
