@@ -33,6 +33,7 @@ class Hub:
 
     def __init__(self, settings: MqttSettings, directory: Directory, clock: Clock, plugins: Plugins) -> None:
         self.settings = settings
+        self.plugins = plugins
         self._directory = directory
         self._clock = clock
         self._lines: set[Line] = set()
@@ -40,10 +41,11 @@ class Hub:
         self.wheel = Wheel(loop)
         self.turns = Turns()
         access = TopicAccess(settings, directory)
-        self.outbound = Outbound(settings)
+        self.outbound = Outbound(settings, plugins)
         self.router = Router(settings, access, self.outbound)
         self.sessions = Sessions(settings, self.wheel, self.router, self.outbound, plugins)
-        self.handshake = Handshake(settings, Login(directory, settings, plugins, clock), access, self.sessions, clock)
+        login = Login(directory, settings, plugins, clock)
+        self.handshake = Handshake(settings, login, access, self.sessions, clock, plugins=plugins)
 
     def listen(self, listener: DownlinkListener) -> None:
         """To be called before the first connection."""

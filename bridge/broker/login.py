@@ -2,23 +2,18 @@
 
 import hmac
 
+from bridge.broker.authentication import Success
 from bridge.broker.base import Directory
 from bridge.broker.identity import Identity
+from bridge.broker.plugin_session import PluginSession
 from bridge.broker.plugins import Plugins
+from bridge.broker.refused import Refused
 from bridge.broker.session import Line
 from bridge.broker.settings import MqttSettings
 from bridge.broker.signature import looks_signed, signed_id
 from bridge.model.clock import Clock
 from bridge.model.device import DEFAULT_PROJECT, PROJECT, Device
 from bridge.mqtt import Connect, ReasonCode
-
-
-class Refused(Exception):
-    """The CONNECT is not accepted; `reason_code` goes into the CONNACK."""
-
-    def __init__(self, reason_code: ReasonCode, message: str) -> None:
-        super().__init__(message)
-        self.reason_code = reason_code
 
 
 class Login:
@@ -52,8 +47,16 @@ class Login:
             return Identity(DEFAULT_PROJECT)
         return identity
 
-    async def with_plugins(self, connect: Connect, address: str) -> Identity | None:
-        return Identity(DEFAULT_PROJECT) if await self._plugins.vote(connect, address) else None
+    async def with_plugins(self, known: PluginSession) -> Identity | None:
+        return Identity(DEFAULT_PROJECT) if await self._plugins.vote(known) else None
+
+    def proved(self, success: Success, line: Line) -> Identity:
+        """Who enhanced authentication has shown the client to be. Raises Refused."""
+        named = self._directory.devices_called(success.username) if success.username else []
+        device = next((device for device in named if device.project == success.project), None)
+        if device is not None:
+            self._check_admission(device, line)
+        return Identity(success.project, device)
 
     def client_id(self, identity: Identity, given: str) -> str:
         """The identifier under which the session is kept: for a signed one the device's id, because the rest of it

@@ -1,8 +1,10 @@
 """What is owed to subscribers: sent within their windows, queued, sent again, acknowledged."""
 
 import asyncio
+from functools import partial
 
 from bridge.broker.base import DownlinkListener
+from bridge.broker.plugins import Plugins
 from bridge.broker.session import Flight, Line, Session
 from bridge.broker.settings import MqttSettings
 from bridge.model.message import AcknowledgedBy
@@ -14,12 +16,19 @@ class Outbound:
 
     listener: DownlinkListener
 
-    def __init__(self, settings: MqttSettings) -> None:
+    def __init__(self, settings: MqttSettings, plugins: Plugins) -> None:
+        self._plugins = plugins
         self._loop = asyncio.get_running_loop()
         self._settings = settings
 
-    def forward(self, session: Session, publish: Publish, qos: int, expires: float) -> None:
-        """Owe the session a message between clients from now on. `expires`: loop time, 0 for never."""
+    def forward(self, session: Session, publish: Publish, qos: int, expires: float, *, allowed: bool = False) -> None:
+        """Owe the session a message between clients from now on. `expires`: loop time, 0 for never; `allowed`: topic
+        plug-ins need not be asked."""
+        topics = self._plugins.topics
+        if topics is not None and not allowed and topics.decide(session.identity, publish.topic):
+            forward = partial(self.forward, session, publish, qos, expires, allowed=True)
+            topics.receive(session, publish.topic, len(publish.payload), forward)
+            return
         line = session.line
         onward = Publish(publish.topic, publish.payload, qos, properties=_forwarded(publish.properties))
         if qos == 0:

@@ -2,11 +2,17 @@
 
 from collections import deque
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from bridge.broker.identity import Identity
 from bridge.model.topics import is_system_downlink
 from bridge.mqtt import Connect, Packet, Publish, ReasonCode, Subscription, Version, Will, matches
+
+if TYPE_CHECKING:
+    import ssl
+
+    from bridge.broker.authentication import Authentication
+    from bridge.broker.plugin_session import PluginSession
 
 
 @dataclass(slots=True)
@@ -55,6 +61,13 @@ class Line(Protocol):
     def secure(self) -> bool:
         """Whether the connection is encrypted."""
 
+    @property
+    def ssl_object(self) -> "ssl.SSLObject | None":
+        """The TLS connection, if it is one."""
+
+    authentication: "Authentication | None"
+    """What the client that named an authentication method in its CONNECT exchanges."""
+
     def begin(self, session: "Session", connect: Connect, keep_alive: int) -> None:
         """The CONNECT is accepted; from now on this is the session's connection."""
 
@@ -73,7 +86,7 @@ class Line(Protocol):
     def resume_reading(self) -> None: ...
 
     def hold(self) -> None:
-        """Keep what the client sends until `release`."""
+        """Keep what the client sends until `release`; who holds it twice releases it twice."""
 
     def release(self) -> None: ...
 
@@ -104,6 +117,7 @@ class Session:
         "incoming",
         "line",
         "packet_id",
+        "plugin_session",
         "queue",
         "queued_bytes",
         "starved",
@@ -141,6 +155,8 @@ class Session:
         self.will: Will | None = None
         self.will_tick = 0
         """When the will is due; 0 while the client is connected."""
+        self.plugin_session: PluginSession | None = None
+        """The client as plug-ins know it; None until one has to."""
         self.starved = False
         """Delivery has more for this device and was told to wait."""
 

@@ -2,6 +2,7 @@
 
 import logging
 from collections import deque
+from collections.abc import Iterator
 
 from bridge.broker.base import ConnectionListener, DownlinkListener
 from bridge.broker.identity import Identity
@@ -33,6 +34,10 @@ class Sessions:
         self._away = 0
         self._devices: dict[int, Session] = {}
         self.watchers: list[ConnectionListener] = []
+
+    def __iter__(self) -> Iterator[Session]:
+        """All of them, connected or not."""
+        return iter(self._sessions.values())
 
     def of_device(self, key: int) -> Session | None:
         """The session of a connected device; it has a line."""

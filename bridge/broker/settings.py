@@ -68,7 +68,9 @@ class MqttSettings:
         1, "QoS at which a device is subscribed to its own system topics without asking.", minimum=0, maximum=2
     )
     allow_anonymous: bool = setting(
-        False, "Clients without user name and password may connect and use every topic outside $oc/."
+        False,
+        "Clients without user name and password may connect, use every topic outside $oc/ and the other $ trees, and "
+        "read $SYS/.",
     )
     device_publish: tuple[str, ...] = setting(
         ("#",), "Topic filters a device may publish to, besides its own tree $oc/devices/{device_id}/."

@@ -6,24 +6,30 @@ disappears from amqtt.
 
 import asyncio
 import ssl
+from collections.abc import Mapping
 from typing import Any
 
 from amqtt.broker import Broker
 from amqtt.contexts import BrokerConfig, ListenerType
 from amqtt.errors import BrokerError
-from amqtt.plugins.base import BaseTopicPlugin
 
 from bridge.broker.hub import Hub
 from bridge.broker.link import Link
+from bridge.broker.plugin_options import typed_options
+from bridge.broker.plugin_session import PluginSession
 from bridge.broker.plugins import Plugins
 from bridge.broker.settings import MqttSettings
 from bridge.broker.tls import server_context
+from bridge.broker.topic_plugins import TopicPlugins
+from bridge.broker.traffic import CountedLink, Traffic
 from bridge.model.device import DEFAULT_PROJECT
 from bridge.model.errors import BadSettings
 from bridge.mqtt import Publish
 
 _PLAIN, _TLS = "default", "tls"
 """Names of the listeners."""
+_SYS_PLUGIN, _SYS_TOPICS = "amqtt.plugins.sys.broker.BrokerSysPlugin", "bridge.broker.sys_topics.SysTopics"
+"""amqtt's plug-in, and the subclass of it that counts what our engine does."""
 _BACKLOG = 4096
 """Connections the kernel queues while a reconnect storm is worked off."""
 
@@ -34,16 +40,15 @@ class Shell(Broker):
         config = BrokerConfig.from_dict(
             {
                 "listeners": listeners(settings),
-                "plugins": {path: dict(options or {}) for path, options in settings.plugins.items()},
+                "plugins": plugins_config(settings),
             }
         )
-        super().__init__(config)
         self.hub = hub
+        self.traffic = Traffic()
+        self._counts = _SYS_PLUGIN in settings.plugins
         self._handshake_time = settings.connect_timeout
-        plugins.load(self.plugins_manager)
-        topic_plugins = [type(p).__name__ for p in self.plugins_manager.plugins if isinstance(p, BaseTopicPlugin)]
-        if topic_plugins:
-            raise BrokerError(f"topic plug-ins are not supported: {', '.join(topic_plugins)}")
+        super().__init__(config)  # the plug-ins are made here, and see what stands above
+        plugins.load(self.plugins_manager, TopicPlugins(settings))
 
     @property
     def address(self) -> tuple[str, int]:
@@ -59,6 +64,10 @@ class Shell(Broker):
         first, *_ = self._servers[listener].instance.sockets
         host, port = first.getsockname()[:2]
         return host, port
+
+    def new_link(self) -> Link:
+        """For a new connection."""
+        return CountedLink(self.hub, self.traffic) if self._counts else Link(self.hub)
 
     def close_listeners(self) -> None:
         """Accept no more connections; amqtt closes its listeners last."""
@@ -79,7 +88,7 @@ class Shell(Broker):
             raise BrokerError(f"listener {listener_name!r}: only TCP is supported")
         host = address.strip("[]") if address else None
         return await asyncio.get_running_loop().create_server(
-            lambda: Link(self.hub),
+            self.new_link,
             host,
             port,
             backlog=_BACKLOG,
@@ -87,6 +96,24 @@ class Shell(Broker):
             ssl=self._tls if ssl_context else None,
             ssl_handshake_timeout=self._handshake_time if ssl_context else None,
         )
+
+    @property
+    def sessions(self) -> dict[str, tuple[Any, Any]]:
+        """What plug-ins see of our sessions; amqtt's own are never filled. Plug-ins know one project."""
+        return {
+            session.client_id: (PluginSession.of_session(session), None)
+            for session in self.hub.sessions
+            if session.identity.project == DEFAULT_PROJECT
+        }
+
+    @property
+    def subscriptions(self) -> dict[str, list[tuple[Any, int]]]:
+        """The same of our subscriptions."""
+        found: dict[str, list[tuple[Any, int]]] = {}
+        for known, _ in self.sessions.values():
+            for topic_filter, subscription in known.session.subscriptions.items():
+                found.setdefault(topic_filter, []).append((known, subscription.qos))
+        return found
 
     async def _session_monitor(self) -> None:
         """amqtt looks at all its sessions every second; ours are on the wheel."""
@@ -99,6 +126,17 @@ class Shell(Broker):
         self, source_session: Any, topic_name: str | None, data: Any, qos: int | None = None
     ) -> None:
         """Retained messages are not available."""
+
+
+def plugins_config(settings: MqttSettings) -> dict[str, dict[str, Any]]:
+    """As amqtt's configuration has them. Raises BrokerError."""
+    wrong = [path for path, options in settings.plugins.items() if not isinstance(options or {}, Mapping)]
+    if wrong:
+        raise BrokerError(f"{wrong[0]}: the options of a plug-in are a table")
+    return {
+        _SYS_TOPICS if path == _SYS_PLUGIN else path: typed_options(path, options or {})
+        for path, options in settings.plugins.items()
+    }
 
 
 def listeners(settings: MqttSettings) -> dict[str, dict[str, Any]]:
