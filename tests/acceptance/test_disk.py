@@ -1,5 +1,6 @@
 """A disk that refuses, and another process that holds the database."""
 
+import contextlib
 import json
 import resource
 import sqlite3
@@ -58,6 +59,13 @@ def _writing(daemon: Daemon) -> Iterator[None]:
         database.close()
 
 
+def _written(daemon: Daemon, message_id: str) -> str:
+    """The state of a message on disk."""
+    with contextlib.closing(sqlite3.connect(daemon.data_dir / "bridge.db")) as database:
+        found = database.execute("SELECT status FROM message WHERE message_id = ?", (message_id,)).fetchone()
+    return str(found[0])
+
+
 def test_a_full_disk_refuses_new_messages_and_loses_no_old_ones(new_daemon: NewDaemon, closing: ExitStack) -> None:
     daemon = new_daemon(expected=("cannot write", "not written yet"))
     pump = Account(daemon, closing)
@@ -71,6 +79,7 @@ def test_a_full_disk_refuses_new_messages_and_loses_no_old_ones(new_daemon: NewD
     pump.send("new", message_id="refused", payload_format="raw")
     assert device.next().payload == b"new"
     assert pump.final("old")["status"] == "DELIVERED"
+    eventually(lambda: _written(daemon, "old") == "DELIVERED")  # it is tried again after a second
     daemon.restart()
     pump.daemon_restarted()
     assert {pump.final(message_id)["status"] for message_id in ("old", "refused")} == {"DELIVERED"}

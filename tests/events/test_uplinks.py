@@ -280,6 +280,7 @@ async def test_only_the_inbox_wants_it(entering_site: EventSite) -> None:
     hub = site.add_device("hub")
     site.store.enrol("default", Enrolment("near", Profile("near"), secret=SECRET, gateway_id="hub"))
     client = await site.log_in(hub)
+    await site.settled()
     client.publish("$oc/devices/hub/sys/messages/up", b'{"object_device_id":"near","content":"hot"}')
     client.publish("$oc/devices/near/user/a", b"warm")
     client.publish("$oc/devices/hub/sys/commands/response/request_id=1", b"no report")
