@@ -2,6 +2,7 @@
 
 from sqlite_utils import Database, Migrations
 
+from bridge.store.hearing_schema import untold
 from bridge.store.retained_schema import retained_messages
 
 MIGRATIONS = Migrations("bridge")
@@ -393,6 +394,7 @@ def channel_sizes(database: Database) -> None:
 
 
 MIGRATIONS()(retained_messages)
+MIGRATIONS()(untold)
 
 NAMES = {
     devices.__name__,
@@ -411,5 +413,6 @@ NAMES = {
     webhooks.__name__,
     channel_sizes.__name__,
     retained_messages.__name__,
+    untold.__name__,
 }
 """Every migration this version knows."""

@@ -20,6 +20,7 @@ from bridge.store.events import Events
 from bridge.store.management import Management
 from bridge.store.messages import Messages
 from bridge.store.notifications import Notifications
+from bridge.store.orphans import Orphans
 from bridge.store.retained import Retained
 from bridge.store.retention import Retention
 from bridge.store.search import Searches
@@ -37,7 +38,7 @@ LOOK_EVERY = 0.25
 PRUNE_EVERY = 60.0
 
 
-class Store(Messages, Notifications, Sightings, Events, Webhooks, Batches, Retained, Directory):
+class Store(Messages, Orphans, Notifications, Sightings, Events, Webhooks, Batches, Retained, Directory):
     """Messages, notifications, events, pushes, devices and credentials in one SQLite file. All methods belong to the
     event loop's thread.
 

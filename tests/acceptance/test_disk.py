@@ -1,5 +1,6 @@
 """A disk that refuses, and another process that holds the database."""
 
+import contextlib
 import json
 import resource
 import sqlite3
@@ -58,8 +59,15 @@ def _writing(daemon: Daemon) -> Iterator[None]:
         database.close()
 
 
-def test_afull_disk_refuses_new_messages_and_loses_no_old_ones(new_daemon: NewDaemon, closing: ExitStack) -> None:
-    daemon = new_daemon(expected=("cannot write", "outcome not written yet", "notifications not written"))
+def _written(daemon: Daemon, message_id: str) -> str:
+    """The state of a message on disk."""
+    with contextlib.closing(sqlite3.connect(daemon.data_dir / "bridge.db")) as database:
+        found = database.execute("SELECT status FROM message WHERE message_id = ?", (message_id,)).fetchone()
+    return str(found[0])
+
+
+def test_a_full_disk_refuses_new_messages_and_loses_no_old_ones(new_daemon: NewDaemon, closing: ExitStack) -> None:
+    daemon = new_daemon(expected=("cannot write", "not written yet"))
     pump = Account(daemon, closing)
     pump.send("old", message_id="old", payload_format="raw")
     with full_disk(daemon):
@@ -71,13 +79,14 @@ def test_afull_disk_refuses_new_messages_and_loses_no_old_ones(new_daemon: NewDa
     pump.send("new", message_id="refused", payload_format="raw")
     assert device.next().payload == b"new"
     assert pump.final("old")["status"] == "DELIVERED"
+    eventually(lambda: _written(daemon, "old") == "DELIVERED")  # it is tried again after a second
     daemon.restart()
     pump.daemon_restarted()
     assert {pump.final(message_id)["status"] for message_id in ("old", "refused")} == {"DELIVERED"}
     assert pump.connect_raw().before_pong() == []
 
 
-def test_afull_disk_is_told_in_each_dialect_and_costs_nothing_accepted(
+def test_a_full_disk_is_told_in_each_dialect_and_costs_nothing_accepted(
     new_daemon: NewDaemon, closing: ExitStack
 ) -> None:
     daemon = new_daemon(expected=("cannot write",))
@@ -113,7 +122,7 @@ def test_afull_disk_is_told_in_each_dialect_and_costs_nothing_accepted(
 CONFIRM = "/v1/default/service/messages"
 
 
-def test_afull_disk_refuses_a_confirmation_and_changes_nothing(new_daemon: NewDaemon, closing: ExitStack) -> None:
+def test_a_full_disk_refuses_a_confirmation_and_changes_nothing(new_daemon: NewDaemon, closing: ExitStack) -> None:
     daemon = new_daemon(expected=("cannot write",))
     api = closing.enter_context(daemon.api())
     inbox = "/api/v1/messages"
@@ -130,7 +139,7 @@ def test_afull_disk_refuses_a_confirmation_and_changes_nothing(new_daemon: NewDa
         assert [entry["read"] for entry in again.call("GET", inbox).body] == [True]
 
 
-def test_afull_disk_delays_pushes_and_loses_none(new_daemon: NewDaemon, closing: ExitStack) -> None:
+def test_a_full_disk_delays_pushes_and_loses_none(new_daemon: NewDaemon, closing: ExitStack) -> None:
     daemon = new_daemon(ALLOWED, expected=("cannot write", "not stored yet", "not written"))
     pump = Account(daemon, closing)
     target = closing.enter_context(Target())

@@ -2,13 +2,14 @@ import re
 
 import pytest
 
-from bridge.store import Store, batch_statements, retained, statements
+from bridge.store import Store, batch_statements, hearing_statements, retained, statements
 
 
 def texts() -> dict[str, str]:
     """Every statement of the module: a new one is held to these rules by being there."""
     found = {}
-    for name, value in [each for module in (statements, batch_statements, retained) for each in vars(module).items()]:
+    modules = (statements, batch_statements, hearing_statements, retained)
+    for name, value in [each for module in modules for each in vars(module).items()]:
         for key, text in value.items() if isinstance(value, dict) and name.isupper() else [("", value)]:
             if isinstance(text, str) and re.match(r"\s*(SELECT|INSERT|UPDATE|DELETE|WITH)\b", text):
                 found[f"{name} {key}".strip()] = text
@@ -17,7 +18,7 @@ def texts() -> dict[str, str]:
 
 TABLES = (
     "message device token access_key change channel subscriber event idempotency_key batch_task batch_target target "
-    "revoked_jwt notification inbox push dead_letter push_record retained"
+    "revoked_jwt notification inbox push dead_letter push_record retained untold_riders orphan rider"
 )
 TABLE = rf"({TABLES.replace(' ', '|')})\b"
 
@@ -63,6 +64,9 @@ def test_statements_are_found() -> None:
         ("REMEMBERED", "sqlite_autoindex_idempotency_key_1 (device=? AND key=?)"),
         ("EXPIRED", "retained_due (expires_at<?)"),
         ("DROP_TREE", "(project=? AND topic>? AND topic<?)"),
+        ("RIDERS", "device_carried (carrier=? AND rowid>?)"),
+        ("STILL_ONLINE", "device_online (online=?)"),
+        ("LINES 64", "device_carried (carrier=?)"),
         ("FORGET", "idempotency_key_by_age (created_at<?)"),
     ],
 )
