@@ -111,7 +111,7 @@ class Inbound:
         if publish.qos == 0:
             return
         if reason in _NOT_KEPT and self._line.version is not Version.V5:
-            # Before 5 there is no other answer than yes: it is sent again on the next connection [MQTT-4.8.0-2]
+            # Before 5 there is no other answer than yes: it is sent again on the next connection [MQTT3-4.8.0-2]
             # [MQTT-4.4.0-1 of 3.1.1].
             self._line.refuse(reason, "a message of the client cannot be stored now")
             return
