@@ -187,7 +187,7 @@ class Handshake:
             known.belong(session)
         keep_alive = self._keep_alive(connect)
         line.begin(session, connect, keep_alive)
-        properties = self._properties(connect, session, keep_alive)
+        properties = self._properties(line, connect, session, keep_alive)
         properties.update(proof or {})  # [MQTT-4.12.0-5] [MQTT-4.12.0-6]
         line.send(Connack(present and connect.version is not Version.V31, ReasonCode.SUCCESS, properties))
         _log.info(
@@ -214,14 +214,14 @@ class Handshake:
             return longest
         return connect.keep_alive
 
-    def _properties(self, connect: Connect, session: Session, keep_alive: int) -> Properties:
+    def _properties(self, line: Line, connect: Connect, session: Session, keep_alive: int) -> Properties:
         """What this server can do, where that differs from what an MQTT 5 client must assume [MQTT-3.2.2.3]."""
         if connect.version is not Version.V5:
             return Properties()
         settings = self._settings
         properties = Properties(
             receive_maximum=settings.receive_maximum,
-            maximum_packet_size=settings.max_packet_size,
+            maximum_packet_size=line.listener.max_packet_size,
             retain_available=0,
             subscription_identifier_available=0,
             shared_subscription_available=0,

@@ -76,11 +76,14 @@ class Hub:
 
     def opened(self, line: Line) -> None:
         self._lines.add(line)
-        if len(self._lines) > self.settings.max_connections:
+        line.listener.connections += 1
+        crowded = line.listener.connections > line.listener.max_connections
+        if crowded or len(self._lines) > self.settings.max_connections:
             line.refuse(ReasonCode.SERVER_BUSY, "too many connections", answer=False)
 
     def closed(self, line: Line) -> None:
         self._lines.discard(line)
+        line.listener.connections -= 1
 
     def shut_down(self) -> None:
         """End all connections [MQTT-4.13.2]; their wills stay unsent, because the clients did not go away."""

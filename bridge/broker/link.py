@@ -9,6 +9,7 @@ from typing import Any
 from bridge.broker.authentication import Authentication
 from bridge.broker.hub import Hub
 from bridge.broker.inbound import Inbound
+from bridge.broker.listeners import Listener
 from bridge.broker.session import Session
 from bridge.broker.wire import Wire
 from bridge.model.message import AcknowledgedBy
@@ -57,13 +58,15 @@ class Link(Wire):
         "_patience",
         "_sent",
         "authentication",
+        "listener",
         "max_packet_size",
         "session",
     )
 
-    def __init__(self, hub: Hub) -> None:
-        super().__init__(hub.wheel, hub.turns, hub.settings.max_packet_size)
+    def __init__(self, hub: Hub, listener: Listener) -> None:
+        super().__init__(hub.wheel, hub.turns, listener.max_packet_size)
         self._hub = hub
+        self.listener = listener
         self._opened = hub.wheel.now
         self._patience = 0
         self._look = 0
@@ -80,7 +83,7 @@ class Link(Wire):
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
-        self.watch(self._hub.settings.connect_timeout)
+        self.watch(self.listener.connect_timeout)
         self._hub.opened(self)
 
     def received(self, packet: Packet) -> None:

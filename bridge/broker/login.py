@@ -38,12 +38,7 @@ class Login:
         identity = self._device(devices, connect, line) or self._token(connect)
         if identity is None and devices:
             raise Refused(ReasonCode.BAD_USER_NAME_OR_PASSWORD, "wrong password")
-        if (
-            identity is None
-            and self._settings.allow_anonymous
-            and connect.username is None
-            and connect.password is None
-        ):
+        if identity is None and line.listener.allow_anonymous and connect.username is None and connect.password is None:
             return Identity(DEFAULT_PROJECT)
         return identity
 
@@ -116,7 +111,7 @@ class Login:
             raise Refused(ReasonCode.BANNED, "the device is frozen")
         if device.carrier is not None:
             raise Refused(ReasonCode.NOT_AUTHORIZED, "the device is behind a gateway")
-        if device.secure_access and self._settings.tls_bind and not line.secure:
+        if device.secure_access and self._settings.encrypts and not line.secure:
             raise Refused(ReasonCode.NOT_AUTHORIZED, "the device has to connect through TLS")
 
     def _token(self, connect: Connect) -> Identity | None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from bridge.broker.identity import Identity
+from bridge.broker.listeners import Listener
 from bridge.model.topics import is_system_downlink
 from bridge.mqtt import Connect, Packet, Publish, ReasonCode, Subscription, Version, Will, matches
 
@@ -47,6 +48,8 @@ class Line(Protocol):
     """A live connection, as sessions use it; `bridge.broker.link` is the one there is."""
 
     session: "Session | None"
+    listener: Listener
+    """Where it came in."""
     version: Version
     congested: bool
     """The client does not read what it is sent."""

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from bridge.broker.hub import Hub
 from bridge.broker.link import Link
+from bridge.broker.listeners import Listener
 from bridge.mqtt import Packet, Publish
 
 _PUBLISH = 0x30
@@ -25,8 +26,8 @@ class CountedLink(Link):
 
     __slots__ = ("_traffic",)
 
-    def __init__(self, hub: Hub, traffic: Traffic) -> None:
-        super().__init__(hub)
+    def __init__(self, hub: Hub, listener: Listener, traffic: Traffic) -> None:
+        super().__init__(hub, listener)
         self._traffic = traffic
 
     def feed(self, data: bytes) -> None:
