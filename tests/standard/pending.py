@@ -5,7 +5,6 @@ ALIASES = "topic aliases"
 SHARED = "shared subscriptions"
 IDENTIFIERS = "subscription identifiers"
 LIMITS = "packets that fit what the client takes"
-WEBSOCKET = "WebSocket listener"
 
 PENDING: dict[str, str] = {
     "MQTT-3.3.4-3": IDENTIFIERS,
@@ -43,12 +42,6 @@ PENDING: dict[str, str] = {
     "MQTT-3.3.2-7": ALIASES,
     "MQTT-3.3.2-9": ALIASES,
     "MQTT-3.3.2-12": ALIASES,
-    "MQTT-6.0.0-1": WEBSOCKET,
-    "MQTT-6.0.0-2": WEBSOCKET,
-    "MQTT-6.0.0-4": WEBSOCKET,
-    "MQTT3-6.0.0-1": WEBSOCKET,
-    "MQTT3-6.0.0-2": WEBSOCKET,
-    "MQTT3-6.0.0-4": WEBSOCKET,
 }
 
 UNCITED = frozenset(

@@ -3,8 +3,6 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
-from operator import attrgetter
-from typing import Any
 
 import pytest
 from websockets.asyncio.client import ClientConnection, connect
@@ -22,8 +20,7 @@ from tests.standard.proves import proves
 @pytest.fixture
 async def socket(new_server: NewServer) -> AsyncIterator[ClientConnection]:
     server = await new_server(websocket_bind="127.0.0.1:0")
-    addresses: dict[str, Any] = attrgetter("addresses")(server.site.broker)
-    host, port = addresses["ws"]
+    host, port = server.site.broker.addresses["ws"]
     async with connect(f"ws://{host}:{port}/mqtt", subprotocols=[Subprotocol("mqtt")], compression=None) as opened:
         yield opened
 
