@@ -43,6 +43,8 @@ class Outbound:
 
     def transmit(self, line: Line, publish: Publish) -> bool:
         """False: larger than what the client takes. Between clients that counts as delivered [MQTT-3.1.2-25]."""
+        if line.aliases is not None:
+            return line.aliases.send(line, publish)
         data = encode(publish, line.version)
         if not line.fits(len(data)):
             return False
@@ -74,7 +76,10 @@ class Outbound:
 
     def puback(self, session: Session, packet: Puback) -> None:
         flight = session.flights.get(packet.packet_id)
-        if flight is None or flight.qos != 1:
+        if flight is None:
+            return
+        if flight.qos != 1:
+            _contradict(session, packet)
             return
         del session.flights[packet.packet_id]
         if flight.seq:
@@ -83,8 +88,12 @@ class Outbound:
 
     def pubrec(self, line: Line, session: Session, packet: Pubrec) -> None:
         flight = session.flights.get(packet.packet_id)
-        if flight is None or flight.qos != 2:
-            line.send(Pubrel(packet.packet_id, ReasonCode.PACKET_IDENTIFIER_NOT_FOUND))
+        if flight is None:
+            if packet.reason_code < 0x80:  # a refusal is the end of it [MQTT-4.3.3-4]
+                line.send(Pubrel(packet.packet_id, ReasonCode.PACKET_IDENTIFIER_NOT_FOUND))
+            return
+        if flight.qos != 2:
+            _contradict(session, packet)
             return
         if packet.reason_code >= 0x80:  # [MQTT-4.3.3-4]
             del session.flights[packet.packet_id]
@@ -98,9 +107,13 @@ class Outbound:
 
     def pubcomp(self, session: Session, packet: Pubcomp) -> None:
         flight = session.flights.get(packet.packet_id)
-        if flight is not None and flight.released:
-            del session.flights[packet.packet_id]
-            self.refill(session)
+        if flight is None:
+            return
+        if not flight.released:
+            _contradict(session, packet)
+            return
+        del session.flights[packet.packet_id]
+        self.refill(session)
 
     def _acknowledged(self, session: Session, seq: int, packet: Puback | Pubrec) -> None:
         if session.identity.device is not None:
@@ -127,12 +140,20 @@ class Outbound:
                 line.send(Pubrel(packet_id))
             else:
                 flight.publish.dup = True  # [MQTT-3.3.1-1]
-                line.send(flight.publish)
+                if not self.transmit(line, flight.publish):  # this connection takes less than the one before
+                    del session.flights[packet_id]
 
     def _fly(self, line: Line, session: Session, publish: Publish) -> None:
         publish.packet_id = session.next_packet_id()
         if self.transmit(line, publish):
             session.flights[publish.packet_id] = Flight(publish, qos=publish.qos)
+
+
+def _contradict(session: Session, packet: Puback | Pubrec | Pubcomp) -> None:
+    """The message is there, and this is not what can be said of it: inconsistent with the state [MQTT5 1.2]."""
+    if session.line is not None:
+        message = f"{type(packet).__name__.upper()} for a message that waits for another acknowledgement"
+        session.line.refuse(ReasonCode.PROTOCOL_ERROR, message, clause="MQTT5 4.3")
 
 
 _FORWARDED = (

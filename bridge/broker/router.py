@@ -41,7 +41,7 @@ class Router:
     def subscribe(self, session: Session, subscription: Subscription) -> int:
         """Returns the granted QoS or the reason code of the refusal."""
         if not self._access.may_subscribe(session.identity, subscription.filter):
-            return ReasonCode.NOT_AUTHORIZED
+            return int(self._settings.deny_subscribe_code, 16)
         if subscription.filter.count("/") >= _MOST_LEVELS:
             return ReasonCode.TOPIC_FILTER_INVALID
         known = session.subscriptions
@@ -91,6 +91,8 @@ class Router:
         self, project: str, publish: Publish, sender: Session | None = None, *, connected_only: bool = False
     ) -> int:
         """Hand a message to every subscriber, or every one that is connected. Returns how many there are."""
+        if self._access.is_withheld(publish.topic):
+            return 0
         expiry = publish.properties.get("message_expiry_interval")
         expires = self._loop.time() + expiry if expiry is not None else 0.0
         reached = 0
