@@ -193,7 +193,7 @@ class Inbound:
 
     def _acknowledge_before_5(self, publish: Publish, reason: ReasonCode) -> None:
         """There is no other answer than yes. What is not allowed is taken and goes nowhere [MQTT3-3.3.5-2]; what could
-        not be stored is sent again on the next connection [MQTT-4.8.0-2] [MQTT-4.4.0-1 of 3.1.1]."""
+        not be stored is sent again on the next connection [MQTT3-4.8.0-2] [MQTT-4.4.0-1 of 3.1.1]."""
         if reason in _NOT_KEPT:
             self._line.refuse(reason, "a message of the client cannot be stored now")
             return

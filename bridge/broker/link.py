@@ -253,6 +253,8 @@ class Link(Wire):
             data = encode(packet, self.version)
         if self.fits(len(data)):
             self.write(data)
+        elif isinstance(packet, Connack):
+            self.hang_up()  # and without it no DISCONNECT may be sent [MQTT-3.14.0-1]
         elif self.session is not None and not isinstance(packet, Disconnect):
             message = f"{type(packet).__name__.upper()} of {len(data):,} bytes is larger than the client takes"
             self.refuse(ReasonCode.PACKET_TOO_LARGE, message, clause="MQTT-3.1.2-24")

@@ -107,7 +107,7 @@ class Router:
 
     def accept(self, session: Session, publish: Publish, kept: Kept) -> ReasonCode | None:
         """A PUBLISH from a client. Returns the reason code for its acknowledgement; before 5 a client is not told that
-        its message went nowhere [MQTT-3.3.5-2]. None: `kept` is called with it later."""
+        its message went nowhere [MQTT3-3.3.5-2]. None: `kept` is called with it later."""
         if not self._access.may_publish(session.identity, publish.topic):
             _log.warning("publish not allowed", extra={"client": session.client_id, "topic": publish.topic})
             return ReasonCode.NOT_AUTHORIZED

@@ -18,6 +18,7 @@ from tests.broker.site import SECRET
 from tests.broker.times import turn
 from tests.events.conftest import NewSite
 from tests.events.event_site import EventSite
+from tests.standard.proves import proves
 
 CHANNEL = MESSAGE_REPORT
 UP = "$oc/devices/pump-1/sys/messages/up"
@@ -148,6 +149,7 @@ async def test_not_stored(site: EventSite, pump: Device, qos: int, caplog: pytes
         assert await contents(site) == ["2"]
 
 
+@proves("MQTT3-4.8.0-2")
 @pytest.mark.parametrize("version", [Version.V31, Version.V311])
 @pytest.mark.parametrize("qos", [1, 2])
 async def test_an_older_device_is_not_told_that_it_was_stored(
