@@ -2,6 +2,8 @@
 
 from sqlite_utils import Database, Migrations
 
+from bridge.store.session_schema import sessions
+
 MIGRATIONS = Migrations("bridge")
 
 
@@ -398,3 +400,6 @@ NAMES = {
     webhooks.__name__,
 }
 """Every migration this version knows."""
+
+MIGRATIONS()(sessions)
+NAMES.add(sessions.__name__)

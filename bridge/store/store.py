@@ -22,6 +22,7 @@ from bridge.store.messages import Messages
 from bridge.store.notifications import Notifications
 from bridge.store.retention import Retention
 from bridge.store.search import Searches
+from bridge.store.sessions import Sessions
 from bridge.store.settings import StoreSettings
 from bridge.store.sightings import Sightings
 from bridge.store.webhooks import Webhooks
@@ -36,8 +37,8 @@ LOOK_EVERY = 0.25
 PRUNE_EVERY = 60.0
 
 
-class Store(Messages, Notifications, Sightings, Events, Webhooks, Batches, Directory):
-    """Messages, notifications, events, pushes, devices and credentials in one SQLite file. All methods belong to the
+class Store(Messages, Notifications, Sightings, Events, Webhooks, Batches, Sessions, Directory):
+    """Messages, notifications, events, pushes, sessions, devices and credentials in one SQLite file. All methods belong to the
     event loop's thread.
 
     A change of a device or a credential is noticed at once if it was made here, within a second if another process

@@ -74,6 +74,10 @@ class Finish:
 class Other:
     run: Callable[[sqlite3.Connection], Any]
     done: Callable[[Any], None]
+    grows: bool = False
+    """It needs room on the disk."""
+    joined: bool = False
+    """It goes into the transaction of the write before it."""
 
 
 @dataclass(slots=True)
@@ -129,7 +133,10 @@ class Writer:
         if self._busy or not self._waiting:
             return
         self._busy = True
-        batch, self._waiting = self._waiting[:BATCH], self._waiting[BATCH:]
+        end = BATCH
+        while end < len(self._waiting) and is_joined(self._waiting[end]):
+            end += 1
+        batch, self._waiting = self._waiting[:end], self._waiting[end:]
         self._queue.put(batch)
 
     def _committed(self, batch: list[Write], results: list[Any], events: Mapping[int, Extent]) -> None:
@@ -216,7 +223,11 @@ def tells(write: Write) -> bool:
 
 def needs_room(write: Write) -> bool:
     """Whether it makes the database larger."""
-    return type(write) is Add or tells(write)
+    return type(write) is Add or tells(write) or (type(write) is Other and write.grows)
+
+
+def is_joined(write: Write) -> bool:
+    return type(write) is Other and write.joined
 
 
 def merged(connection: sqlite3.Connection, journal: Journal, batch: list[Write]) -> list[Any]:
