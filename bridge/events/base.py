@@ -5,7 +5,7 @@ from typing import Protocol
 
 from bridge.model.device import Device
 from bridge.model.errors import BridgeError
-from bridge.model.event import Extent, StatusChange, StoredChannel, StoredEvent, Subject, Subscribed
+from bridge.model.event import Extent, Pruned, StatusChange, StoredChannel, StoredEvent, Subject, Subscribed
 
 
 class EventStore(Protocol):
@@ -74,12 +74,14 @@ class EventStore(Protocol):
         self,
         channel: int,
         before: int,
-        done: Callable[[Extent | BridgeError | None], None],
+        done: Callable[[Pruned | BridgeError | None], None],
         *,
         upto: int | None = None,
+        most: int | None = None,
     ) -> None:
-        """Delete the oldest events, those from before `before`, but not many at once, and none behind the position
-        `upto`. `done` gets what is left; None if the channel is gone: a channel without events and subscribers goes."""
+        """Delete the oldest events, those from before `before`, and of more than `most` characters of content the
+        oldest; but not many at once, and none behind the position `upto`. `done` gets None if the channel is gone: a
+        channel without events and subscribers goes."""
 
 
 class Devices(Protocol):

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from bridge.model.event import ChannelInfo, Extent, SubscriberInfo
+from bridge.model.event import ChannelInfo, Extent, Pruned, SubscriberInfo
 
 OWN = "daemon:"
 """How the names of the daemon's own subscribers begin; no application can have such a name."""
@@ -30,22 +30,43 @@ class Subscriber:
 class Channel:
     """`waiting`: the polls that wait for an event, by subscriber."""
 
-    __slots__ = ("first", "key", "last", "lifetime", "name", "oldest", "project", "pruning", "subscribers", "waiting")
+    __slots__ = (
+        "dropped",
+        "first",
+        "key",
+        "last",
+        "lifetime",
+        "most",
+        "name",
+        "oldest",
+        "project",
+        "pruning",
+        "size",
+        "subscribers",
+        "waiting",
+    )
 
-    def __init__(self, key: int, project: str, name: str, extent: Extent, lifetime: int) -> None:
+    def __init__(self, key: int, project: str, name: str, extent: Extent, *, lifetime: int, most: int) -> None:
         self.key = key
         self.project = project
         self.name = name
         self.lifetime = lifetime
         """Milliseconds."""
+        self.most = most
+        """Characters of content; of more the oldest go early."""
+        self.size = extent.size
+        self.dropped = 0
+        """Events that went early."""
         self.subscribers: dict[str, Subscriber] = {}
         self.waiting: dict[Subscriber, list[asyncio.Future[None]]] = {}
         self.pruning = False
         self.first, self.last, self.oldest = extent.first, extent.last, extent.oldest
 
-    def pruned(self, left: Extent, now: int) -> None:
-        """`left`: what was there then. What was appended meanwhile is known already."""
-        self.first, self.oldest = left.first, left.oldest
+    def pruned(self, pruned: Pruned, now: int) -> None:
+        """What was appended since then is known already."""
+        self.first, self.oldest = pruned.left.first, pruned.left.oldest
+        self.size -= pruned.freed
+        self.dropped += pruned.dropped
         if self.oldest is None and self.first <= self.last:
             self.oldest = now
 
@@ -53,6 +74,7 @@ class Channel:
         if self.first > self.last:
             self.first, self.oldest = extent.first, extent.oldest
         self.last = extent.last
+        self.size += extent.size
 
     def behind(self, position: int) -> int:
         """How many events there are behind a position."""
@@ -74,7 +96,11 @@ class Channel:
         """Whether there is something to prune."""
         if not self.subscribers:
             return True
-        return self.oldest is not None and self.oldest < now - self.lifetime
+        return self.is_full or (self.oldest is not None and self.oldest < now - self.lifetime)
+
+    @property
+    def is_full(self) -> bool:
+        return self.size > self.most
 
     def wake(self, now: int) -> None:
         """Every poll looks again. Who waited was there all the time."""
@@ -102,7 +128,7 @@ class Channel:
             for subscriber in sorted(self.subscribers.values(), key=lambda subscriber: subscriber.name)
             if not self.is_absent(subscriber, now)
         ]
-        return ChannelInfo(self.name, self.last - self.first + 1, self.oldest, subscribers)
+        return ChannelInfo(self.name, self.last - self.first + 1, self.oldest, subscribers, self.dropped)
 
 
 def release(polls: list[asyncio.Future[None]]) -> None:

@@ -5,11 +5,11 @@ from functools import partial
 
 from bridge.events.base import EventStore
 from bridge.events.bodies import status_text
-from bridge.events.channel import Channel, Subscriber
+from bridge.events.channel import OWN, Channel, Subscriber
 from bridge.events.commits import committed
 from bridge.events.settings import ChannelSettings
 from bridge.model.clock import Clock
-from bridge.model.errors import UnknownSubscriber
+from bridge.model.errors import TooManySubscribers, UnknownSubscriber
 from bridge.model.event import BUILT_IN, Extent, StoredChannel, Subscribed
 
 SEEN_EVERY = 60_000
@@ -29,6 +29,7 @@ class Register:
         self._settings = settings
         self._clock = clock
         self._channels: dict[tuple[str, str], Channel] = {}
+        self._count = 0
         self._by_key: dict[int, Channel] = {}
         self._wanting: dict[str, dict[str, int]] = {name: {} for name in BUILT_IN}
         for stored in store.stored_channels():
@@ -58,13 +59,14 @@ class Register:
         return channel, known
 
     async def subscribe(self, project: str, name: str, subscriber: str) -> None:
-        """Durable when this returns. Raises StoreUnavailable."""
+        """Durable when this returns. Raises TooManySubscribers, StoreUnavailable."""
         now = self._clock()
         channel = self.channel(project, name)
         known = channel.present(subscriber, now) if channel is not None else None
         if known is not None:
             known.seen = now
         else:
+            self._make_place(subscriber)
             self.forget(project, name, subscriber)  # it may still be there, though it was away for too long
         await committed(
             partial(self._store.subscribe, project, name, subscriber, now, anew=known is None),
@@ -78,12 +80,19 @@ class Register:
             lambda _: self.forget(project, name, subscriber),
         )
 
+    def _make_place(self, subscriber: str) -> None:
+        """The daemon's own always have one."""
+        most = self._settings.max_subscribers
+        if not subscriber.startswith(OWN) and self._count >= most:
+            raise TooManySubscribers(f"there are {most} subscribers")
+
     def forget(self, project: str, name: str, subscriber: str) -> None:
         """There is no such subscriber any more; its polls end."""
         channel = self.channel(project, name)
         gone = channel.subscribers.pop(subscriber, None) if channel is not None else None
         if channel is None or gone is None:
             return
+        self._count -= 1
         channel.dismiss(gone)
         if not channel.subscribers and name in self._wanting:
             self._wanting[name].pop(project, None)
@@ -97,17 +106,20 @@ class Register:
     def _restore(self, stored: StoredChannel) -> None:
         now = self._clock()
         channel = self._add(stored.key, stored.project, stored.name, stored.extent)
+        channel.dropped = stored.dropped
         unwritten = min(SEEN_EVERY, channel.lifetime // 4)
         for each in stored.subscribers:
             self._admit(channel, Subscriber(each.name, each.position, min(each.seen + unwritten, now)))
 
     def _add(self, key: int, project: str, name: str, extent: Extent) -> Channel:
-        channel = Channel(key, project, name, extent, self._settings.lifetime_of(name))
+        lifetime = self._settings.lifetime_of(name)
+        channel = Channel(key, project, name, extent, lifetime=lifetime, most=self._settings.max_size)
         self._channels[project, name] = self._by_key[key] = channel
         return channel
 
     def _admit(self, channel: Channel, subscriber: Subscriber) -> None:
         channel.subscribers[subscriber.name] = subscriber
+        self._count += 1
         if channel.name in self._wanting:
             self._wanting[channel.name][channel.project] = channel.key
 

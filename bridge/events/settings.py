@@ -19,6 +19,15 @@ class ChannelSettings:
         minimum=0.01,
         maximum=LONGEST,
     )
+    max_size: int = setting(
+        1_073_741_824,
+        "Characters of content in one channel; of more the oldest events go early, and are counted.",
+        minimum=1_048_576,
+        maximum=1_099_511_627_776,
+    )
+    max_subscribers: int = setting(
+        100_000, "Subscribers of all channels together; more are refused.", minimum=1, maximum=10_000_000
+    )
     lifetimes: Mapping[str, Any] = field(
         default_factory=dict,
         metadata={

@@ -9,7 +9,7 @@ from bridge.events.channel import Channel
 from bridge.events.register import SEEN_EVERY, Register
 from bridge.model.clock import Clock
 from bridge.model.errors import BridgeError
-from bridge.model.event import Extent
+from bridge.model.event import Pruned
 
 _log = logging.getLogger(__name__)
 _EVERY = 1.0
@@ -62,18 +62,20 @@ class Upkeep:
         channel.pruning = True
         before = self._clock() - channel.lifetime if channel.subscribers else _END
         pruned = partial(self._pruned, channel, channel.first)
-        self._store.prune_channel(channel.key, before, pruned, upto=channel.kept_behind())
+        self._store.prune_channel(channel.key, before, pruned, upto=channel.kept_behind(), most=channel.most)
 
-    def _pruned(self, channel: Channel, first: int, left: Extent | BridgeError | None) -> None:
+    def _pruned(self, channel: Channel, first: int, result: Pruned | BridgeError | None) -> None:
         channel.pruning = False
-        if isinstance(left, BridgeError):
-            _complain("prune events", left)
-        elif left is None:
+        if isinstance(result, BridgeError):
+            _complain("prune events", result)
+        elif result is None:
             self._register.drop(channel)
         else:
             now = self._clock()
-            channel.pruned(left, now)
-            if channel.is_due(now) and left.first > first:  # else it waits for a reader of our own
+            channel.pruned(result, now)
+            if result.dropped:
+                _log.warning("channel is full", extra={"channel": channel.name, "dropped": result.dropped})
+            if channel.is_due(now) and result.left.first > first:  # else it waits for a reader of our own
                 self._prune(channel)
 
     def _note_seen(self, *, now: bool = False) -> None:

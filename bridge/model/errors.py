@@ -27,6 +27,7 @@ BridgeError
 ├── TooManyActions         the rule has as many actions as one may have
 ├── UnknownSubscriber      the channel has no subscriber of that name, or it was away for too long
 ├── QueueFull              the device has as many PENDING messages as the configuration allows
+├── TooManySubscribers     channels have as many subscribers as the configuration allows
 ├── TooManyWaiting         as many calls wait for the reply of a device as the configuration allows
 ├── UnknownNotification    no notification with that id, or about that message
 ├── AlreadyProcessed       the notification is processed, and cannot be confirmed any more
@@ -142,6 +143,10 @@ class UnknownSubscriber(BridgeError):
 
 
 class QueueFull(BridgeError):
+    pass
+
+
+class TooManySubscribers(BridgeError):
     pass
 
 

@@ -48,6 +48,8 @@ class ChannelInfo:
     """When the oldest of them was published, milliseconds since the epoch; None: there are none."""
     subscribers: list[SubscriberInfo]
     """By name."""
+    dropped: int = 0
+    """Events that had to go early, because the channel was full."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +114,20 @@ class Extent:
     last: int
     oldest: int | None
     """When the first of them was published."""
+    size: int = 0
+    """Characters of their contents."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pruned:
+    """What was removed from a channel."""
+
+    left: Extent
+    """What is stored after that."""
+    freed: int
+    """Characters of content."""
+    dropped: int
+    """How many of the removed were not old enough to go: there were too many of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +137,8 @@ class StoredChannel:
     project: str
     name: str
     extent: Extent
+    dropped: int = 0
+    """Events that had to go early, because the channel was full."""
     subscribers: tuple[StoredSubscriber, ...] = ()
 
 

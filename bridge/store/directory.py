@@ -101,5 +101,5 @@ def _tell(watchers: list[Callable[[T], None]], changed: T) -> None:
     for watcher in watchers:
         try:
             watcher(changed)
-        except Exception:
+        except Exception:  # a defect of one watcher must not keep the change from the others
             logger.exception("a watcher failed to take the change of %s", changed)

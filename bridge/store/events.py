@@ -5,7 +5,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from bridge.model.errors import BridgeError
-from bridge.model.event import Extent, StoredChannel, StoredEvent, StoredSubscriber, Subject, Subscribed
+from bridge.model.event import Extent, Pruned, StoredChannel, StoredEvent, StoredSubscriber, Subject, Subscribed
 from bridge.store import statements
 from bridge.store.connection import refusing
 from bridge.store.journal import Journal, TellStatus
@@ -18,12 +18,14 @@ NEW_CHANNEL = """
     VALUES (?, ?, (SELECT ifnull(max(seq), 0) + 1 FROM sqlite_sequence WHERE name = 'channel') << 32)
     ON CONFLICT DO NOTHING
 """
-CHANNELS = "SELECT key, project, name, last FROM channel"
+CHANNELS = "SELECT key, project, name, last, size, dropped FROM channel"
 SUBSCRIBERS = "SELECT channel, name, position, seen FROM subscriber"
 MOST_READ = 4 * 1024 * 1024
 """Characters of content after which `events` ends."""
 PRUNED_AT_ONCE = 500
 """Rows in one transaction."""
+MOST_PRUNED = 16 * 1024 * 1024
+"""Characters of content after which it removes no more."""
 
 
 class Events:
@@ -47,8 +49,10 @@ class Events:
             for channel, name, position, seen in self._reader.execute(SUBSCRIBERS):
                 subscribers[channel].append(StoredSubscriber(name, position, seen))
             return [
-                StoredChannel(key, project, name, extent(self._reader, key, last), tuple(subscribers[key]))
-                for key, project, name, last in self._reader.execute(CHANNELS).fetchall()
+                StoredChannel(
+                    key, project, name, extent(self._reader, key, last, size), dropped, tuple(subscribers[key])
+                )
+                for key, project, name, last, size, dropped in self._reader.execute(CHANNELS).fetchall()
             ]
 
     def events(self, channel: int, *, after: int, since: int, limit: int) -> list[StoredEvent]:
@@ -158,27 +162,49 @@ class Events:
         self,
         channel: int,
         before: int,
-        done: Callable[[Extent | BridgeError | None], None],
+        done: Callable[[Pruned | BridgeError | None], None],
         *,
         upto: int | None = None,
+        most: int | None = None,
     ) -> None:
-        """Delete the oldest events, those from before `before`, but not many at once, and none behind the position
-        `upto`. `done` gets what is left; None if the channel is gone: a channel without events and subscribers goes."""
+        """Delete the oldest events, those from before `before`, and of more than `most` characters of content the
+        oldest; but not many at once, and none behind the position `upto`. `done` gets None if the channel is gone: a
+        channel without events and subscribers goes."""
 
-        def run(connection: sqlite3.Connection) -> Extent | None:
-            [old] = connection.execute(statements.OLD_EVENTS, (before, channel, PRUNED_AT_ONCE)).fetchone()
-            connection.execute(statements.PRUNE_EVENTS, (channel, old if upto is None else min(old, upto)))
-            found = connection.execute(statements.CHANNEL_LAST, (channel,)).fetchone()
+        def run(connection: sqlite3.Connection) -> Pruned | None:
+            found = connection.execute(statements.CHANNEL_SIZE, (channel,)).fetchone()
             if found is None:
                 return None
-            left = extent(connection, channel, found[0])
+            last, size = found
+            excess = 0 if most is None else size - most
+            cut, freed, dropped = _cut(connection, channel, before, last if upto is None else upto, excess)
+            if cut:
+                connection.execute(statements.PRUNE_EVENTS, (channel, cut))
+                connection.execute(statements.SHRINK_CHANNEL, (freed, dropped, channel))
+            left = extent(connection, channel, last, size - freed)
             if left.first > left.last and connection.execute(statements.DROP_CHANNEL, (channel,)).rowcount:
                 return None
-            return left
+            return Pruned(left, freed, dropped)
 
         self._writer.put(Other(run, done))
 
 
-def extent(connection: sqlite3.Connection, channel: int, last: int) -> Extent:
+def _cut(connection: sqlite3.Connection, channel: int, before: int, upto: int, excess: int) -> tuple[int, int, int]:
+    """Up to which position the oldest events go, 0 for none; their characters; how many of them are young."""
+    cut = freed = dropped = walked = young = 0
+    rows = connection.execute(statements.OLDEST_EVENTS, (channel, upto, PRUNED_AT_ONCE))
+    for position, at, length in rows:
+        needed = freed < excess
+        walked += length
+        young += at >= before
+        if at < before or needed:
+            cut, freed, dropped = position, walked, young
+        if walked >= MOST_PRUNED:
+            break
+    rows.close()
+    return cut, freed, dropped
+
+
+def extent(connection: sqlite3.Connection, channel: int, last: int, size: int) -> Extent:
     first = connection.execute(statements.FIRST_EVENT, (channel,)).fetchone()
-    return Extent(last + 1, last, None) if first is None else Extent(first[0], last, first[1])
+    return Extent(last + 1, last, None, size) if first is None else Extent(first[0], last, first[1], size)

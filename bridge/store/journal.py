@@ -107,9 +107,10 @@ class Journal:
             ]
             for part in portions(rows):
                 self._connection.execute(EVENT[len(part)], tuple(chain.from_iterable(part)))
-            self._connection.execute(MOVE_LAST, (last, channel))
+            size = sum(len(content) for *_, content in rows)
+            self._connection.execute(MOVE_LAST, (last, size, channel))
             before = self.written.get(channel, Extent(first, last, entries[0].at))
-            self.written[channel] = Extent(before.first, last, before.oldest)
+            self.written[channel] = Extent(before.first, last, before.oldest, before.size + size)
 
     def _read_messages(self, seqs: list[int]) -> dict[int, Row]:
         return {

@@ -383,6 +383,15 @@ def webhooks(database: Database) -> None:
     """)
 
 
+@MIGRATIONS()
+def channel_sizes(database: Database) -> None:
+    database.executescript("""
+        ALTER TABLE channel ADD COLUMN size INTEGER NOT NULL DEFAULT 0;
+        ALTER TABLE channel ADD COLUMN dropped INTEGER NOT NULL DEFAULT 0;
+        UPDATE channel SET size = (SELECT ifnull(sum(length(content)), 0) FROM event WHERE channel = channel.key);
+    """)
+
+
 NAMES = {
     devices.__name__,
     messages.__name__,
@@ -398,6 +407,7 @@ NAMES = {
     revoked_jwts.__name__,
     notifications.__name__,
     webhooks.__name__,
+    channel_sizes.__name__,
 }
 """Every migration this version knows."""
 

@@ -201,7 +201,9 @@ CHANNEL = """
 """
 CHANNEL = "SELECT key, last FROM channel WHERE project = ? AND name = ?"
 CHANNEL_LAST = "SELECT last FROM channel WHERE key = ?"
-MOVE_LAST = "UPDATE channel SET last = ? WHERE key = ?"
+MOVE_LAST = "UPDATE channel SET last = ?, size = size + ? WHERE key = ?"
+CHANNEL_SIZE = "SELECT last, size FROM channel WHERE key = ?"
+SHRINK_CHANNEL = "UPDATE channel SET size = size - ?, dropped = dropped + ? WHERE key = ?"
 DROP_CHANNEL = """
     DELETE FROM channel WHERE key = ? AND NOT EXISTS (SELECT 1 FROM subscriber WHERE subscriber.channel = channel.key)
 """
@@ -216,10 +218,8 @@ EVENTS = """
 """
 EVENT_KNOWN = "SELECT 1 FROM event WHERE channel = ? AND message_id = ?"
 FIRST_EVENT = "SELECT position, at FROM event WHERE channel = ? ORDER BY position LIMIT 1"
-# Of the oldest ones: up to where they are too old.
-OLD_EVENTS = """
-    SELECT ifnull(max(position) FILTER (WHERE at < ?), 0)
-    FROM (SELECT position, at FROM event WHERE channel = ? ORDER BY position LIMIT ?)
+OLDEST_EVENTS = """
+    SELECT position, at, length(content) FROM event WHERE channel = ? AND position <= ? ORDER BY position LIMIT ?
 """
 PRUNE_EVENTS = "DELETE FROM event WHERE channel = ? AND position <= ?"
 EVENT = {count: f"INSERT INTO event ({EVENT_COLUMNS}) VALUES {_rows(count, 5)}" for count in SIZES}

@@ -10,8 +10,10 @@ import click
 from scripts.benchmarks import servers
 from scripts.benchmarks.deliver import deliver
 from scripts.benchmarks.drain import drain
+from scripts.benchmarks.history import history
 from scripts.benchmarks.machine import machine
 from scripts.benchmarks.memory import memory
+from scripts.benchmarks.polls import polls
 from scripts.benchmarks.scale import scale_devices, scale_messages
 from scripts.benchmarks.table import Verdict
 
@@ -71,6 +73,22 @@ def memory_command(quick: bool) -> None:
     """Memory of idle devices and of waiting messages."""
     with judged() as verdict:
         memory(verdict, devices=1000 if quick else 10_000, seconds=3 if quick else 10)
+
+
+@bench.command("polls")
+@quick_option
+def polls_command(quick: bool) -> None:
+    """Long polls that wait: memory, and how soon they are answered."""
+    with judged() as verdict:
+        polls(verdict, waiting=500 if quick else 5000, rounds=50 if quick else 500)
+
+
+@bench.command("history")
+@quick_option
+def history_command(quick: bool) -> None:
+    """Lists and bounds of the inbox with a long history behind it."""
+    with judged() as verdict:
+        history(verdict, count=200_000 if quick else 10_000_000)
 
 
 @contextmanager

@@ -1,16 +1,13 @@
-"""How long the inbox takes to answer with a long history behind it.
+"""How long the inbox takes to answer with a long history behind it."""
 
-python -m scripts.benchmarks.history [COUNT]     COUNT notifications of one project, 10,000,000 unless told otherwise
-"""
-
-# ruff: noqa: T201, S608 - it prints a table; its SQL is put together from its own constants
+# ruff: noqa: S608 - its SQL is put together from its own constants
 
 import asyncio
-import sys
-import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+
+import click
 
 from bridge.model.clock import system_clock
 from bridge.model.errors import TooBroad
@@ -18,7 +15,11 @@ from bridge.model.notification import Importance, Notice, Selection
 from bridge.store import Store
 from bridge.store.connection import open_connection
 from bridge.store.series import NUMBER_BITS
+from scripts.benchmarks import servers
+from scripts.benchmarks.table import Verdict, show
 
+SLOWEST_BUDGET = 20.0
+"""Milliseconds."""
 PROJECT = "default"
 OBJECTS = 2000
 ROUNDS = 20
@@ -45,7 +46,8 @@ def fill(path: Path, count: int) -> None:
     connection.execute(FILL, (count,))
     connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     connection.close()
-    print(f"{count} notifications, {path.stat().st_size >> 20} MiB, filled in {time.perf_counter() - started:.0f} s")
+    megabytes, seconds = path.stat().st_size >> 20, time.perf_counter() - started
+    click.echo(f"{count:,} notifications, {megabytes:,} MiB, filled in {seconds:.0f} s\n")
 
 
 def questions(store: Store, count: int) -> dict[str, Callable[[], object]]:
@@ -93,7 +95,7 @@ def measure(ask: Callable[[], object]) -> tuple[object, float, float]:
     return answer, times[0], sorted(times)[ROUNDS // 2]
 
 
-async def writes(store: Store) -> None:
+async def writes(store: Store) -> list[tuple[str, str, str, str]]:
     async def enter(number: int) -> None:
         entered: asyncio.Future[object] = asyncio.get_running_loop().create_future()
         notices = [
@@ -102,28 +104,32 @@ async def writes(store: Store) -> None:
         store.enter(notices, system_clock(), entered.set_result)
         await entered
 
+    rows = []
     for name, action in (("post", enter(1)), ("enter 256 at once", enter(256)), ("clear", store.clear(PROJECT))):
         started = time.perf_counter()
         await action
-        print(f"{name:36} {'':>10} {(time.perf_counter() - started) * 1000:9.2f}")
+        rows.append((name, "", f"{(time.perf_counter() - started) * 1000:.2f}", ""))
     started = time.perf_counter()
     removed = await store.prune_notifications(STARTED + 10_000_000)
-    seconds = time.perf_counter() - started
-    print(f"{'prune':36} {removed:>10} {seconds * 1000:9.2f} ms in steps of 500")
+    rows.append(("prune, in steps of 500", f"{removed:,}", f"{(time.perf_counter() - started) * 1000:.2f}", ""))
+    return rows
 
 
-async def main(count: int) -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder, "bridge.db")
+def history(verdict: Verdict, *, count: int) -> None:
+    asyncio.run(_history(verdict, count))
+
+
+async def _history(verdict: Verdict, count: int) -> None:
+    rows, slowest = [], 0.0
+    with servers.folder() as folder:
+        path = folder / "bridge.db"
         fill(path, count)
         store = Store.open(path, clock=system_clock)
-        print(f"{'':36} {'answer':>10} {'first, ms':>9} {'median, ms':>10}")
         for name, ask in questions(store, count).items():
             answer, first, median = measure(ask)
-            print(f"{name:36} {answer:>10} {first:9.2f} {median:10.2f}")
-        await writes(store)
+            slowest = max(slowest, median)
+            rows.append((name, str(answer), f"{first:.2f}", f"{median:.2f}"))
+        rows += await writes(store)
         await store.close()
-
-
-if __name__ == "__main__":
-    asyncio.run(main(int(sys.argv[1]) if len(sys.argv) > 1 else 10_000_000))
+    show(("", "answer", "first, ms", "median, ms"), rows)
+    verdict.at_most("milliseconds of the slowest list or bounds", slowest, budget=SLOWEST_BUDGET)

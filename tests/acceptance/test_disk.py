@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from typing import Any
 
 from tests.acceptance.account import Account
@@ -13,6 +14,9 @@ from tests.acceptance.conftest import NewDaemon
 from tests.acceptance.daemon import Daemon
 from tests.acceptance.http_api import Answer
 from tests.acceptance.polling_api import Subscriber
+from tests.acceptance.target import Target
+from tests.acceptance.test_webhooks import ALLOWED, heard, push_to, status
+from tests.acceptance.waiting import eventually
 
 NOT_AVAILABLE = "IOTDA.000503"
 LARGE = "\N{ELECTRIC LIGHT BULB}" * 60_000
@@ -29,6 +33,18 @@ def _full_disk(daemon: Daemon) -> Iterator[None]:
         yield
     finally:
         resource.prlimit(daemon.pid, resource.RLIMIT_FSIZE, limits)
+
+
+@contextmanager
+def _read_by_another(daemon: Daemon) -> Iterator[None]:
+    """Another process reads the database as it is now, so that its log can only grow."""
+    database = sqlite3.connect(daemon.data_dir / "bridge.db", isolation_level=None)
+    database.execute("BEGIN")
+    database.execute("SELECT count(*) FROM device").fetchone()
+    try:
+        yield
+    finally:
+        database.close()
 
 
 @contextmanager
@@ -92,6 +108,51 @@ def test_a_full_disk_is_told_in_each_dialect_and_costs_nothing_accepted(
     with daemon.api() as again:
         assert [note["text"] for note in _bodies(again.call("GET", inbox))] == [LARGE, "old"]
         assert again.call("GET", tasks).body["batchtasks"] == []
+
+
+CONFIRM = "/v1/default/service/messages"
+
+
+def test_a_full_disk_refuses_a_confirmation_and_changes_nothing(new_daemon: NewDaemon, closing: ExitStack) -> None:
+    daemon = new_daemon(expected=("cannot write",))
+    api = closing.enter_context(daemon.api())
+    inbox = "/api/v1/messages"
+    note = {"id": "lamp", "importance": "important", "text": "old"}
+    made = api.call("POST", inbox, json.dumps(note).encode()).body
+    confirmation = json.dumps({"message_id": made["_id"], "action": 0}).encode()
+    with _read_by_another(daemon), _full_disk(daemon):
+        refused = api.call("POST", CONFIRM, confirmation, workspace="w")
+        assert (refused.status, refused.error) == (503, "DLS.1503")
+        assert [entry["read"] for entry in api.call("GET", inbox).body] == [False]
+    assert api.call("POST", CONFIRM, confirmation, workspace="w").status == 204
+    daemon.restart()
+    with daemon.api() as again:
+        assert [entry["read"] for entry in again.call("GET", inbox).body] == [True]
+
+
+def test_a_full_disk_delays_pushes_and_loses_none(new_daemon: NewDaemon, closing: ExitStack) -> None:
+    daemon = new_daemon(ALLOWED, expected=("cannot write", "not stored yet", "not written"))
+    pump = Account(daemon, closing)
+    target = closing.enter_context(Target())
+    action_id, _ = push_to(daemon, target.url)
+    target.stop()
+    pump.send("old", message_id="old")
+    eventually(lambda: status(daemon, action_id)["outstanding"] == 1)
+    with _read_by_another(daemon), _full_disk(daemon):
+        assert pump.post("x" * 200_000, message_id="refused").status == 503
+        target.start()
+    eventually(partial(heard_of, target, "old"))
+    pump.send("new", message_id="new")
+    eventually(partial(heard_of, target, "old", "new"))
+    daemon.restart()
+    pump.daemon_restarted()
+    pump.send("last", message_id="last")
+    eventually(partial(heard_of, target, "old", "new", "last"))
+
+
+def heard_of(target: Target, *message_ids: str) -> bool:
+    """Of these messages, in this order."""
+    return [message_id for of_device in heard(target).values() for message_id, _ in of_device] == list(message_ids)
 
 
 def _bodies(answer: Answer) -> list[dict[str, Any]]:

@@ -12,8 +12,8 @@ NAMES = {Version.V31: "mqttv31", Version.V311: "mqttv311", Version.V5: "mqttv5"}
 WITHIN = 20
 
 pytestmark = pytest.mark.skipif(
-    not (shutil.which("mosquitto_sub") and shutil.which("mosquitto_pub")),
-    reason="mosquitto_sub and mosquitto_pub are not installed (Debian: mosquitto-clients)",
+    not all(map(shutil.which, ("mosquitto_sub", "mosquitto_pub", "mosquitto_rr"))),
+    reason="mosquitto_sub, mosquitto_pub and mosquitto_rr are not installed (Debian: mosquitto-clients)",
 )
 
 
@@ -49,3 +49,29 @@ def test_mosquitto_sub_is_told_that_it_is_refused(pump: Account, version: Versio
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=WITHIN)
     assert done.returncode != 0
     assert "Connection Refused" in done.stderr or "Bad" in done.stderr or "Not authorized" in done.stderr, done.stderr
+
+
+def test_mosquitto_sub_keeps_its_session(pump: Account, other: Account, version: Version) -> None:
+    topic = f"plant/{pump.id}"
+    words = ("-t", topic, "-q", "1", "-c", "-W", str(WITHIN))
+    expiry = ("-x", "3600") if version is Version.V5 else ()
+    once = _command("mosquitto_sub", pump, version, *words, *expiry, "-E")
+    subprocess.run(once, check=True, timeout=WITHIN)
+    sender = other.connect(version)
+    for number in range(3):
+        sender.publish(topic, str(number).encode(), 1)
+    again = _command("mosquitto_sub", pump, version, *words, *expiry, "-C", "3")
+    assert subprocess.run(again, check=True, capture_output=True, timeout=WITHIN).stdout == b"0\n1\n2\n"
+
+
+def test_mosquitto_rr_gets_its_answer(pump: Account, other: Account, version: Version) -> None:
+    topic, answers = f"plant/{pump.id}", f"answers/{pump.id}"
+    responder = other.connect(version)
+    responder.subscribe(topic, 1)
+    words = ("-t", topic, "-e", answers, "-m", "what time is it", "-q", "1", "-W", str(WITHIN))
+    with subprocess.Popen(_command("mosquitto_rr", pump, version, *words), stdout=subprocess.PIPE) as process:
+        asked = responder.next()
+        assert (asked.payload, asked.response_topic) == (b"what time is it", answers if version is Version.V5 else None)
+        responder.publish(asked.response_topic or answers, b"noon", 1)
+        output, _ = process.communicate(timeout=WITHIN)
+    assert (process.returncode, output) == (0, b"noon\n")

@@ -6,7 +6,7 @@ import pytest
 
 from bridge.events import ChannelSettings
 from bridge.events.register import Register
-from bridge.model.errors import UnknownSubscriber
+from bridge.model.errors import TooManySubscribers, UnknownSubscriber
 from bridge.model.event import Polled
 from bridge.store import events as stored
 from tests.broker.times import turn
@@ -73,6 +73,39 @@ async def test_published_while_the_rest_is_removed(site: EventSite) -> None:
     assert info is not None
     assert (info.events, info.oldest) == (1, site.clock())
     assert await site.contents(NEWS) == ["[2]"]
+
+
+async def test_a_full_channel_loses_its_oldest_and_says_how_many(new_site: NewSite) -> None:
+    site = await new_site(ChannelSettings(max_size=2000))
+    await site.subscribe(NEWS)
+    contents = [f'"{number:0498}"' for number in range(6)]
+    for number, content in enumerate(contents):
+        await site.publish(NEWS, f"m{number}", content)
+    await site.let_pass(2)
+    await site.store.flush()
+    assert await site.contents(NEWS) == contents[2:]
+    for message_id in ("one", "more"):
+        await site.publish(NEWS, message_id, contents[0])
+    await site.let_pass(2)
+    await site.store.flush()
+    info = site.events.channels.channel("default", NEWS)
+    assert info is not None
+    assert (info.events, info.dropped) == (4, 4)
+
+
+async def test_there_are_only_so_many_subscribers(new_site: NewSite) -> None:
+    site = await new_site(ChannelSettings(max_subscribers=2))
+    await site.subscribe(NEWS)
+    await site.subscribe("other")
+    with pytest.raises(TooManySubscribers):
+        await site.subscribe(NEWS, "third")
+    await site.subscribe(NEWS)
+    await site.events.cursor("default", NEWS, "intake").open()
+    await site.events.channels.unsubscribe("default", "other", APP)
+    with pytest.raises(TooManySubscribers):
+        await site.subscribe(NEWS, "third")
+    await site.events.channels.unsubscribe("default", NEWS, APP)
+    await site.subscribe(NEWS, "third")
 
 
 async def test_subscribers_go_when_they_do_not_come(site: EventSite) -> None:

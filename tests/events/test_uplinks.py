@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from bridge.broker import link
+from bridge.broker import inbound, link
 from bridge.events import uplinks
 from bridge.model.device import Device
 from bridge.model.event import MESSAGE_REPORT
@@ -164,7 +164,7 @@ async def test_one_device_cannot_make_us_hold_everything(
     site: EventSite, pump: Device, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It is not read any more until the disk has caught up; then everything comes."""
-    monkeypatch.setattr(link, "_MOST_HELD", 100_000)
+    monkeypatch.setattr(inbound, "_MOST_HELD", 100_000)
     client = await site.log_in(pump)
     count, size = 400, 50_000
     with site.writer_held():

@@ -4,6 +4,7 @@ import asyncio
 import logging
 import sqlite3
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 
 from bridge.events.base import EventStore
 from bridge.model.errors import StoreUnavailable
-from bridge.model.event import Extent, StatusChange, StoredEvent, Subject, Subscribed
+from bridge.model.event import Extent, Pruned, StatusChange, StoredEvent, Subject, Subscribed
 from bridge.model.message import Status
 from bridge.store import Store, events
 from tests.store.asking import DELIVERED, FAILED, NOW, a_message, add, finish
@@ -61,7 +62,7 @@ async def test_positions_have_no_gaps_and_end_with_the_last(store: Store, heard:
     stored = store.events(begun.channel, after=begun.last, since=0, limit=1000)
     assert [event.position for event in stored] == list(range(begun.last + 1, begun.last + 81))
     assert stored[7] == StoredEvent(begun.last + 8, NOW + 7, "m7", '"7"')
-    assert heard == [{begun.channel: Extent(begun.last + 1, begun.last + 80, NOW)}]
+    assert heard == [{begun.channel: Extent(begun.last + 1, begun.last + 80, NOW, 10 * 3 + 70 * 4)}]
     assert read(store, begun.channel, begun.last + 78) == ['"78"', '"79"']
     assert len(read(store, begun.channel, limit=3)) == 3
     assert read(store, begun.channel, since=NOW + 79) == ['"79"']
@@ -108,7 +109,7 @@ async def test_what_is_stored_is_found_again(path: Path, clock: HandClock) -> No
     store = Store.open(path, clock=clock)
     news, other = sorted(store.stored_channels(), key=lambda channel: channel.name)
     assert (news.key, news.project, news.name) == (begun.channel, "home", "news")
-    assert news.extent == Extent(begun.last + 1, begun.last + 1, NOW + 3)
+    assert news.extent == Extent(begun.last + 1, begun.last + 1, NOW + 3, 1)
     assert [(each.name, each.position, each.seen) for each in news.subscribers] == [("app", begun.last, NOW + 9)]
     assert other.extent.oldest is None
     assert other.extent.first == other.extent.last + 1
@@ -123,11 +124,12 @@ async def test_pruning_goes_piece_by_piece_and_takes_an_empty_channel_along(
     for number in range(5):
         await asked(store.publish, begun.channel, None, NOW + number, str(number))
     left = await asked(store.prune_channel, begun.channel, NOW + 3)
-    assert left == Extent(begun.last + 3, begun.last + 5, NOW + 2)
-    assert (await asked(store.prune_channel, begun.channel, NOW + 3)).oldest == NOW + 3
-    assert (await asked(store.prune_channel, begun.channel, NOW + 3)).oldest == NOW + 3
+    assert left == Pruned(Extent(begun.last + 3, begun.last + 5, NOW + 2, 3), 2, 0)
+    assert (await asked(store.prune_channel, begun.channel, NOW + 3)).left.oldest == NOW + 3
+    assert (await asked(store.prune_channel, begun.channel, NOW + 3)).left.oldest == NOW + 3
     everything = NOW + 100
-    assert await asked(store.prune_channel, begun.channel, everything) == Extent(begun.last + 6, begun.last + 5, None)
+    nothing = Extent(begun.last + 6, begun.last + 5, None)
+    assert await asked(store.prune_channel, begun.channel, everything) == Pruned(nothing, 2, 0)
     assert await asked(store.unsubscribe, *HOME, ["app", "nobody"]) is None
     assert await asked(store.unsubscribe, "home", "nothing", ["app"]) is None
     assert await asked(store.prune_channel, begun.channel, everything) is None
@@ -138,6 +140,26 @@ async def test_pruning_goes_piece_by_piece_and_takes_an_empty_channel_along(
     again = await subscribed(store)
     assert again.channel > begun.channel
     assert again.position > begun.position + 6
+
+
+async def test_a_full_channel_loses_its_oldest_events_and_counts_them(
+    store: Store, path: Path, clock: HandClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun = await subscribed(store)
+    for number in range(6):
+        await asked(store.publish, begun.channel, None, NOW + number, f"{number}" * 100)
+    prune = partial(asked, store.prune_channel, begun.channel, NOW + 1)
+    kept_for_a_reader = await prune(most=0, upto=begun.last + 1)
+    assert kept_for_a_reader == Pruned(Extent(begun.last + 2, begun.last + 6, NOW + 1, 500), 100, 0)
+    monkeypatch.setattr(events, "MOST_PRUNED", 150)
+    assert await prune(most=201) == Pruned(Extent(begun.last + 4, begun.last + 6, NOW + 3, 300), 200, 2)
+    assert await prune(most=201) == Pruned(Extent(begun.last + 5, begun.last + 6, NOW + 4, 200), 100, 1)
+    assert await prune(most=200) == Pruned(Extent(begun.last + 5, begun.last + 6, NOW + 4, 200), 0, 0)
+    await store.close()
+    again = Store.open(path, clock=clock)
+    [channel] = again.stored_channels()
+    assert (channel.extent.size, channel.dropped) == (200, 3)
+    await again.close()
 
 
 async def test_a_change_and_its_event(store: Store, heard: list[Mapping[int, Extent]], device: int) -> None:

@@ -62,6 +62,8 @@ def answer_error(scope: Scope, error: BaseException) -> Response:
 
 def headers_of(error: BaseException) -> dict[str, str]:
     match error:
+        case faults.NoCredentials():
+            return {"WWW-Authenticate": "Bearer"}
         case faults.WrongMethod():
             return {"Allow": error.allow}
         case faults.TooManyFailures():

@@ -20,6 +20,7 @@ log = logging.getLogger(__name__)
 
 INVALID_CHANNEL = "dsps.storage.invalid-channel"
 UNKNOWN_CHANNEL = "dsps.storage.channel-not-found"
+TOO_MANY = "dsps.storage.too-many-subscriptions"
 UNKNOWN_SUBSCRIBER = "dsps.storage.subscription-not-found"
 MALFORMED_HANDLE = "dsps.storage.ack-handle-malformed"
 REJECTED = "dsps.auth.rejected"
@@ -62,6 +63,7 @@ def malformed_handle() -> Refusal:
 
 _TABLE: Mapping[type[BaseException], Callable[[Any], Refusal]] = {
     errors.UnknownSubscriber: lambda _: Refusal(404, "Subscription not found", UNKNOWN_SUBSCRIBER),
+    errors.TooManySubscribers: lambda _: Refusal(429, "Too many subscriptions", TOO_MANY, {"Retry-After": "60"}),
     errors.StoreUnavailable: lambda _: Refusal(
         503, "The message store is not available; nothing was accepted. Try again.", headers={"Retry-After": "1"}
     ),

@@ -52,6 +52,7 @@ class ShownChannel(msgspec.Struct):
     channelID: str
     messages: int
     oldest: str | None
+    dropped: int
     subscribers: list[ShownSubscriber]
 
 
@@ -106,6 +107,7 @@ def _channel(info: ChannelInfo) -> dict[str, Any]:
         "channelID": info.name,
         "messages": info.events,
         "oldest": None if info.oldest is None else _time(info.oldest),
+        "dropped": info.dropped,
         "subscribers": [
             {"subscriberID": subscriber.name, "lag": subscriber.lag, "lastAccess": _time(subscriber.seen)}
             for subscriber in info.subscribers

@@ -51,11 +51,11 @@ def test_an_event_of_a_stream_is_the_same_json(content: str) -> None:
 
 def test_a_channel() -> None:
     body = (
-        b'{"channelID":"news","messages":3,"oldest":"2026-04-20T09:02:35.003Z",'
+        b'{"channelID":"news","messages":3,"oldest":"2026-04-20T09:02:35.003Z","dropped":0,'
         b'"subscribers":[{"subscriberID":"app","lag":2,"lastAccess":"2026-04-20T09:02:36.000Z"}]}'
     )
     assert render_channel(INFO) == body
     assert render_channels([INFO]) == b'{"channels":[' + body + b"]}"
     assert render_channels([]) == b'{"channels":[]}'
-    empty = b'{"channelID":"news","messages":0,"oldest":null,"subscribers":[]}'
+    empty = b'{"channelID":"news","messages":0,"oldest":null,"dropped":0,"subscribers":[]}'
     assert render_channel(ChannelInfo("news", 0, None, [])) == empty

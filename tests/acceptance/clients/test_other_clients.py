@@ -1,0 +1,81 @@
+"""Client libraries of other makers as devices, in the versions of MQTT they speak."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from typing import TypeAlias
+
+import pytest
+
+from bridge.mqtt import Version
+from tests.acceptance.account import Account
+from tests.acceptance.clients import with_mqttjs
+from tests.acceptance.clients.base import Heard, OtherClient
+from tests.acceptance.clients.with_aiomqtt import Aiomqtt
+from tests.acceptance.clients.with_gmqtt import Gmqtt
+from tests.acceptance.clients.with_mqttjs import MqttJs
+
+Connect: TypeAlias = Callable[..., OtherClient]
+MQTTJS = pytest.param(
+    MqttJs, id="MQTT.js", marks=pytest.mark.skipif(with_mqttjs.missing() is not None, reason=str(with_mqttjs.missing()))
+)
+
+
+@pytest.fixture(params=[Version.V311, Version.V5], ids=["mqtt3.1.1", "mqtt5"])
+def version(request: pytest.FixtureRequest) -> Version:
+    found: Version = request.param
+    return found
+
+
+@pytest.fixture(params=[pytest.param(Gmqtt, id="gmqtt"), pytest.param(Aiomqtt, id="aiomqtt"), MQTTJS])
+def connect(request: pytest.FixtureRequest, pump: Account, version: Version) -> Iterator[Connect]:
+    """`connect(kept=False)`: the device `pump` with the library."""
+    with ExitStack() as stack:
+
+        def opened(*, kept: bool = False) -> OtherClient:
+            client: OtherClient = request.param(pump.daemon.mqtt, pump.login, version, kept=kept)
+            stack.callback(client.close)
+            return client
+
+        yield opened
+
+
+def test_a_message_is_delivered(connect: Connect, pump: Account, version: Version) -> None:
+    client = connect()
+    message_id = pump.send(
+        "hello",
+        payload_format="raw",
+        properties={
+            "correlation_data": "c-1",
+            "response_topic": f"{pump.tree}/user/answer",
+            "user_properties": [{"prop_key": "a", "prop_value": "1"}, {"prop_key": "b", "prop_value": "2"}],
+        },
+    )
+    heard = client.next()
+    assert (heard.topic, heard.payload, heard.qos) == (pump.inbox, b"hello", 1)
+    if version is Version.V5:
+        assert (heard.response_topic, heard.correlation_data) == (f"{pump.tree}/user/answer", b"c-1")
+        assert heard.user_properties == [("a", "1"), ("b", "2")]
+    assert pump.final(message_id)["status"] == "DELIVERED"
+
+
+def test_what_it_publishes_comes_back_at_every_qos(connect: Connect, pump: Account, version: Version) -> None:
+    client = connect()
+    topic = f"plant/{pump.id}"
+    client.subscribe(f"{topic}/#", 2)
+    given = [("room", "7")] if version is Version.V5 else []
+    for qos in (0, 1, 2):
+        client.publish(f"{topic}/{qos}", b"\x00\xff" * 3000, qos, given)
+        assert client.next() == Heard(f"{topic}/{qos}", b"\x00\xff" * 3000, qos, user_properties=given)
+
+
+def test_its_session_is_kept(connect: Connect, pump: Account, other: Account, version: Version) -> None:
+    topic = f"plant/{pump.id}"
+    first = connect(kept=True)
+    first.subscribe(topic, 1)
+    first.close()
+    sender = other.connect(version)
+    for number in range(3):
+        sender.publish(topic, str(number).encode(), 1)
+    again = connect(kept=True)
+    assert again.session_present is not False
+    assert [again.next().payload for _ in range(3)] == [b"0", b"1", b"2"]
