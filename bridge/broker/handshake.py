@@ -149,8 +149,6 @@ class Handshake:
             receive_maximum=settings.receive_maximum,
             maximum_packet_size=settings.max_packet_size,
             retain_available=0,
-            subscription_identifier_available=0,
-            shared_subscription_available=0,
         )
         if not connect.client_id:
             properties["assigned_client_identifier"] = session.client_id

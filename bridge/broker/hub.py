@@ -23,7 +23,7 @@ from bridge.broker.settings import MqttSettings
 from bridge.broker.wheel import Wheel
 from bridge.broker.wire import Turns
 from bridge.model.clock import Clock
-from bridge.mqtt import ProtocolError, Publish, ReasonCode
+from bridge.mqtt import Properties, ProtocolError, Publish, ReasonCode
 
 
 class Hub:
@@ -82,6 +82,7 @@ class Hub:
 
     def shut_down(self) -> None:
         """End all connections [MQTT-4.13.2]; their wills stay unsent, because the clients did not go away."""
+        self.router.closing = True
         for line in list(self._lines):
             if line.session is not None:
                 line.session.will = None
@@ -119,9 +120,10 @@ class Hub:
         line = session.line if session is not None else None
         if session is None or line is None:
             return Handed.OFFLINE
-        qos = session.granted(downlink.topic, self.settings.downlink_qos)
-        if qos is None:
+        grant = session.granted(downlink.topic, self.settings.downlink_qos)
+        if grant is None:
             return Handed.NOT_SUBSCRIBED
+        qos = grant.qos
         if line.congested or (qos and not session.room):
             session.starved = True
             return Handed.BUSY
@@ -129,7 +131,10 @@ class Hub:
         left = downlink.expires_at - self._clock()
         downlink.properties["message_expiry_interval"] = max(1, left // 1000)
         again = qos > 0 and downlink.packet_id > 0
-        publish = Publish(downlink.topic, downlink.payload, qos, False, again, packet_id, downlink.properties)
+        properties = downlink.properties
+        if grant.identifiers:  # [MQTT-3.3.4-3]
+            properties = Properties(**properties, subscription_identifiers=list(grant.identifiers))
+        publish = Publish(downlink.topic, downlink.payload, qos, False, again, packet_id, properties)
         try:
             if not self.outbound.transmit(line, publish):
                 return Handed.TOO_LARGE

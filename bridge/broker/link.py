@@ -27,16 +27,15 @@ from bridge.mqtt import (
     ReasonCode,
     Suback,
     Subscribe,
-    Subscription,
     Unsuback,
     Unsubscribe,
     Version,
     is_allowed,
     return_code,
-    split_shared,
 )
 
 _log = logging.getLogger(__name__)
+_NO_IDENTIFIER = [0]
 _KEEP_ALIVE_FACTOR = 1.5
 """[MQTT-3.1.2-22]"""
 
@@ -204,20 +203,16 @@ class Link(Wire):
         self._hub.outbound.pubcomp(session, packet)
 
     def _subscribe(self, session: Session, packet: Subscribe) -> None:
-        identified = "subscription_identifiers" in packet.properties
-        codes = [self._grant(session, subscription, identified) for subscription in packet.subscriptions]
+        (identifier,) = packet.properties.get("subscription_identifiers", _NO_IDENTIFIER)
+        codes = [
+            self._hub.router.subscribe(session, subscription, identifier)  # [MQTT-3.8.4-5] in this order
+            for subscription in packet.subscriptions
+        ]
         if self.version is not Version.V5:
             codes = [min(code, 0x80) for code in codes]  # [MQTT-3.8.4-5]
         self.send(Suback(packet.packet_id, codes))
         if session.identity.device is not None and min(codes) < 0x80:
             self._hub.listener.subscribed(session.identity.device.key)
-
-    def _grant(self, session: Session, subscription: Subscription, identified: bool) -> int:
-        if identified:  # announced as not available [MQTT-3.2.2.3.12]
-            return ReasonCode.SUBSCRIPTION_IDENTIFIERS_NOT_SUPPORTED
-        if split_shared(subscription.filter)[0] is not None:
-            return ReasonCode.SHARED_SUBSCRIPTIONS_NOT_SUPPORTED
-        return self._hub.router.subscribe(session, subscription)
 
     def _unsubscribe(self, session: Session, packet: Unsubscribe) -> None:
         codes = [self._hub.router.unsubscribe(session, topic_filter) for topic_filter in packet.filters]

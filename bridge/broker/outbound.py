@@ -1,16 +1,23 @@
 """What is owed to subscribers: sent within their windows, queued, sent again, acknowledged."""
 
 import asyncio
+from collections.abc import Container
 
 from bridge.broker.base import DownlinkListener
-from bridge.broker.session import Flight, Line, Session
+from bridge.broker.fanout import Copy, Fanout
+from bridge.broker.session import Flight, Line, Queued, Session
 from bridge.broker.settings import MqttSettings
 from bridge.model.message import AcknowledgedBy
 from bridge.mqtt import Properties, Puback, Pubcomp, Publish, Pubrec, Pubrel, ReasonCode, encode
 
 
 class Outbound:
-    """`listener` is set before the first connection."""
+    """`listener` is set before the first connection.
+
+    A message between clients at QoS 1 or 2 passes up to four moments in a session: it is owed and waits (`_owe`), it
+    gets its packet identifier (`_fly`), at QoS 2 it is released (`_release`), and it is settled (`_settle`).
+    From a session without connection `take_back` takes it for another one.
+    """
 
     listener: DownlinkListener
 
@@ -18,56 +25,87 @@ class Outbound:
         self._loop = asyncio.get_running_loop()
         self._settings = settings
 
-    def forward(self, session: Session, publish: Publish, qos: int, expires: float) -> None:
-        """Owe the session a message between clients from now on. `expires`: loop time, 0 for never."""
+    def forward(
+        self,
+        session: Session,
+        publish: Publish,
+        qos: int,
+        expires: float,
+        *,
+        retain: bool = False,
+        identifiers: tuple[int, ...] = (),
+        share: str = "",
+    ) -> None:
+        """Owe one session a message between clients from now on. `expires`: loop time, 0 for never; `retain`: the flag
+        it gets; `identifiers`: of the subscriptions it comes from; `share`: the shared one among them."""
+        self.hand(session, Fanout(publish, expires).copy(qos, retain, identifiers), expires, share)
+
+    def hand(self, session: Session, copy: Copy, expires: float, share: str = "") -> None:
+        """The same, of a message that goes to many."""
+        publish = copy.publish
         line = session.line
-        onward = Publish(publish.topic, publish.payload, qos, properties=_forwarded(publish.properties))
-        if qos == 0:
+        if not publish.qos:
             if line is not None and not line.congested:
-                self.transmit(line, onward)
+                self.transmit(line, publish, 0, copy)
             elif line is not None:
                 session.dropped += 1
-        elif line is not None and not line.congested and not session.queue and self._room_between_clients(session):
-            self._fly(line, session, onward)
+        elif line is not None and session.ready:
+            self._fly(line, session, publish, expires, share, copy=copy)
         else:
-            session.enqueue(onward, expires, self._settings.max_queued_messages, self._settings.max_queued_bytes)
+            self._owe(session, publish, expires, share)
 
-    def transmit(self, line: Line, publish: Publish) -> bool:
-        """False: larger than what the client takes. Between clients that counts as delivered [MQTT-3.1.2-25]."""
-        data = encode(publish, line.version)
+    def transmit(self, line: Line, publish: Publish, packet_id: int = 0, copy: Copy | None = None) -> bool:
+        """False: larger than what the client takes. Between clients that counts as delivered [MQTT-3.1.2-25].
+
+        `copy`: what it is encoded once for; then the packet identifier is not in `publish`."""
+        data = encode(publish, line.version) if copy is None else copy.encode(line.version, packet_id)
         if not line.fits(len(data)):
             return False
         line.write(data)
         return True
 
     def refill(self, session: Session) -> None:
-        """The client took something: send what waits for it."""
+        """The client took something, or is back: send what waits for it."""
         line = session.line
         if line is None or line.congested:
             return
         self._resend(line, session)
         now = self._loop.time()
-        while session.queue and self._room_between_clients(session):
+        while session.queue and session.room_between_clients:
             queued = session.dequeue(now)
             if queued is not None:
-                publish, expires = queued
-                if expires:  # [MQTT-3.3.2-6]
-                    publish.properties["message_expiry_interval"] = max(1, int(expires - now))
-                self._fly(line, session, publish)
+                self._fly(line, session, queued.publish, queued.expires, queued.share)
         # Half a window at a time: a page from the store rather than a row for each acknowledgement.
         if session.starved and len(session.flights) <= session.window // 2 and session.identity.device is not None:
             session.starved = False
             self.listener.writable(session.identity.device.key)
             if session.queue:  # what the backlog leaves
                 self._loop.call_soon(self.refill, session)
+        for share in session.shares:
+            share.place(session)
+
+    def take_back(self, session: Session, shares: Container[str]) -> list[Queued]:
+        """Take from a session without connection what shared subscriptions chose it for and it did not acknowledge, in
+        order, as far as somebody else may get it: not what it may have at QoS 2 [MQTT-4.8.2-4] [MQTT-4.8.2-5]."""
+        back = []
+        for packet_id, flight in list(session.flights.items()):
+            if flight.qos == 1 and flight.share in shares and flight.publish is not None:
+                self._settle(session, packet_id)
+                back.append(Queued(flight.publish, flight.expires, flight.share))
+        waiting = [queued for queued in session.queue if queued.share in shares]
+        if waiting:
+            session.unqueue(waiting)
+        now = self._loop.time()
+        return [queued for queued in back + waiting if not queued.expires or queued.expires > now]  # [MQTT-3.3.2-5]
 
     # Acknowledgements
 
     def puback(self, session: Session, packet: Puback) -> None:
+        """Whatever the reason code: a message that is refused goes to nobody else [MQTT-4.8.2-6]."""
         flight = session.flights.get(packet.packet_id)
         if flight is None or flight.qos != 1:
             return
-        del session.flights[packet.packet_id]
+        self._settle(session, packet.packet_id)
         if flight.seq:
             self._acknowledged(session, flight.seq, packet)
         self.refill(session)
@@ -77,20 +115,20 @@ class Outbound:
         if flight is None or flight.qos != 2:
             line.send(Pubrel(packet.packet_id, ReasonCode.PACKET_IDENTIFIER_NOT_FOUND))
             return
-        if packet.reason_code >= 0x80:  # [MQTT-4.3.3-4]
-            del session.flights[packet.packet_id]
+        received = flight.released
+        if packet.reason_code >= 0x80:  # [MQTT-4.3.3-4] [MQTT-4.8.2-6]
+            self._settle(session, packet.packet_id)
         else:
+            self._release(flight)
             line.send(Pubrel(packet.packet_id))
-        if flight.seq and not flight.released:
+        if flight.seq and not received:
             self._acknowledged(session, flight.seq, packet)
-        flight.released = True
-        flight.publish = None
         self.refill(session)
 
     def pubcomp(self, session: Session, packet: Pubcomp) -> None:
         flight = session.flights.get(packet.packet_id)
         if flight is not None and flight.released:
-            del session.flights[packet.packet_id]
+            self._settle(session, packet.packet_id)
             self.refill(session)
 
     def _acknowledged(self, session: Session, seq: int, packet: Puback | Pubrec) -> None:
@@ -103,10 +141,6 @@ class Outbound:
                 packet.properties.get("reason_string"),
             )
 
-    def _room_between_clients(self, session: Session) -> int:
-        """While a device's backlog waits, messages between clients leave it the larger half of the window."""
-        return max(0, session.room - (session.window + 1) // 2) if session.starved else session.room
-
     def _resend(self, line: Line, session: Session) -> None:
         """What an earlier connection left open, in the order of the first sending [MQTT-4.4.0-1] [MQTT-4.6.0-1]."""
         while session.unsent and len(session.flights) - len(session.unsent) < session.window:
@@ -116,31 +150,41 @@ class Outbound:
                 continue
             if flight.publish is None:
                 line.send(Pubrel(packet_id))
-            else:
-                flight.publish.dup = True  # [MQTT-3.3.1-1]
-                line.send(flight.publish)
+                continue
+            again = self._leaving(flight.publish, packet_id, flight.expires, dup=True)  # [MQTT-3.3.1-1]
+            if not self.transmit(line, again):  # this connection takes less than the one before
+                self._settle(session, packet_id)
 
-    def _fly(self, line: Line, session: Session, publish: Publish) -> None:
-        publish.packet_id = session.next_packet_id()
-        if self.transmit(line, publish):
-            session.flights[publish.packet_id] = Flight(publish, qos=publish.qos)
+    # The moments of a message between clients
 
+    def _owe(self, session: Session, publish: Publish, expires: float, share: str) -> None:
+        """It waits for the client, or for room in its window."""
+        settings = self._settings
+        session.enqueue(publish, expires, settings.max_queued_messages, settings.max_queued_bytes, share)
 
-_FORWARDED = (
-    "payload_format_indicator",
-    "message_expiry_interval",
-    "content_type",
-    "response_topic",
-    "correlation_data",
-    "user_properties",
-)
-"""[MQTT-3.3.2-4] [MQTT-3.3.2-15] [MQTT-3.3.2-16] [MQTT-3.3.2-17] [MQTT-3.3.2-20]"""
+    def _fly(
+        self, line: Line, session: Session, publish: Publish, expires: float, share: str, *, copy: Copy | None = None
+    ) -> None:
+        """It is sent for the first time. Without a `copy` it has waited."""
+        packet_id = session.next_packet_id()
+        leaving = publish if copy is not None else self._leaving(publish, packet_id, expires)
+        if self.transmit(line, leaving, packet_id, copy):
+            session.flights[packet_id] = Flight(publish, 0, publish.qos, False, expires, share)
 
+    def _release(self, flight: Flight) -> None:
+        """QoS 2: the client has it."""
+        flight.released = True
+        flight.publish = None
 
-def _forwarded(properties: Properties) -> Properties:
-    """What a receiver is told of the sender's properties, unaltered and in order."""
-    forwarded = Properties()
-    for name in _FORWARDED:
-        if name in properties:
-            forwarded[name] = properties[name]  # type: ignore[literal-required]
-    return forwarded
+    def _settle(self, session: Session, packet_id: int) -> None:
+        """The client has it or will never have it; the packet identifier is free again."""
+        del session.flights[packet_id]
+
+    def _leaving(self, publish: Publish, packet_id: int, expires: float, *, dup: bool = False) -> Publish:
+        """The message as it leaves now, for one session: with the rest of its time [MQTT-3.3.2-6]."""
+        properties = publish.properties
+        if expires:
+            left = max(1, int(expires - self._loop.time()))
+            properties = Properties(**properties)
+            properties["message_expiry_interval"] = left
+        return Publish(publish.topic, publish.payload, publish.qos, publish.retain, dup, packet_id, properties)

@@ -5,13 +5,16 @@ import logging
 from collections.abc import Callable
 
 from bridge.broker.base import UplinkKeeper, UplinkListener
+from bridge.broker.fanout import Fanout
+from bridge.broker.grant import Grant
 from bridge.broker.identity import TopicAccess
 from bridge.broker.outbound import Outbound
 from bridge.broker.session import Session
 from bridge.broker.settings import MqttSettings
+from bridge.broker.shared import Share
 from bridge.broker.subscriptions import SubscriptionTree
 from bridge.model.topics import device_of, is_system_downlink
-from bridge.mqtt import Publish, ReasonCode, Subscription
+from bridge.mqtt import Publish, ReasonCode, Subscription, split_shared
 
 _log = logging.getLogger(__name__)
 _MOST_LEVELS = 200
@@ -30,6 +33,8 @@ class Router:
         self.uplinks: list[UplinkListener] = []
         self.keeper: UplinkKeeper | None = None
         self._devices: dict[tuple[str, str], Session] = {}
+        self.closing = False
+        """All connections are about to end: nothing is passed on from one to the next."""
 
     def device_connected(self, session: Session, device_id: str) -> None:
         """From now on the session gets what is published to the device's system topics."""
@@ -38,30 +43,65 @@ class Router:
     def device_disconnected(self, session: Session, device_id: str) -> None:
         del self._devices[session.identity.project, device_id]
 
-    def subscribe(self, session: Session, subscription: Subscription) -> int:
-        """Returns the granted QoS or the reason code of the refusal."""
-        if not self._access.may_subscribe(session.identity, subscription.filter):
+    def subscribe(self, session: Session, subscription: Subscription, identifier: int = 0) -> int:
+        """Returns the granted QoS or the reason code of the refusal. `identifier`: the Subscription Identifier of the
+        SUBSCRIBE, 0 for none."""
+        grant = Grant.of(subscription, identifier)
+        if not self._access.may_subscribe(session.identity, grant.topics):
             return ReasonCode.NOT_AUTHORIZED
-        if subscription.filter.count("/") >= _MOST_LEVELS:
+        if grant.topics.count("/") >= _MOST_LEVELS:
             return ReasonCode.TOPIC_FILTER_INVALID
         known = session.subscriptions
-        if subscription.filter not in known and len(known) >= self._settings.max_subscriptions:
+        if grant.filter not in known and len(known) >= self._settings.max_subscriptions:
             return ReasonCode.QUOTA_EXCEEDED
-        known[subscription.filter] = subscription
-        self._tree(session.identity.project).add(session, subscription)
-        return subscription.qos
+        known[grant.filter] = grant
+        self._tree(session.identity.project).add(session, grant)
+        return grant.qos
 
     def unsubscribe(self, session: Session, topic_filter: str) -> ReasonCode:
-        if session.subscriptions.pop(topic_filter, None) is None:
+        """What the session was already chosen for still reaches it [MQTT-3.10.4-3]."""
+        grant = session.subscriptions.pop(topic_filter, None)
+        if grant is None:
             return ReasonCode.NO_SUBSCRIPTION_EXISTED
-        self._tree(session.identity.project).remove(session, topic_filter)
+        self._tree(session.identity.project).remove(session, grant)
         return ReasonCode.SUCCESS
 
     def unsubscribe_all(self, session: Session) -> None:
+        """The session ends. What it did not acknowledge of shared subscriptions goes to other members, also to those
+        that are away."""
         tree = self._tree(session.identity.project)
-        for topic_filter in session.subscriptions:
-            tree.remove(session, topic_filter)
+        for grant in session.subscriptions.values():
+            tree.remove(session, grant)
         session.subscriptions = {}
+        shares = {flight.share for flight in session.flights.values()} | {queued.share for queued in session.queue}
+        self._pass_on(session, shares - {""})
+
+    def connection_lost(self, session: Session) -> None:
+        """What the session did not acknowledge of shared subscriptions goes to members that are connected
+        [MQTT5 4.8.2]."""
+        for share in session.shares:
+            share.place(session)
+        if not self.closing:
+            self._pass_on(session, {share.filter for share in session.shares if share.connected})
+
+    def _pass_on(self, session: Session, shares: set[str]) -> None:
+        if not shares:
+            return
+        tree = self._tree(session.identity.project)
+        for owed in self._outbound.take_back(session, shares):
+            share = tree.share(owed.share, split_shared(owed.share)[1])
+            if share is not None:
+                self._share_out(share, Fanout(owed.publish, owed.expires), owed.publish)
+
+    def _share_out(self, share: Share, fanout: Fanout, publish: Publish, *, connected_only: bool = False) -> bool:
+        """To one member, at its own QoS [MQTT-4.8.2-3]."""
+        session = share.choose(kept=publish.qos > 0 and not connected_only)
+        if session is None:
+            return not connected_only
+        grant = share.members[session]
+        copy = fanout.copy(grant.qos, publish.retain and grant.retain_as_published, grant.identifiers)
+        self._outbound.hand(session, copy, fanout.expires, share.filter)
+        return True
 
     def accept(
         self, session: Session, publish: Publish, kept: Callable[[Publish, ReasonCode], None]
@@ -90,21 +130,28 @@ class Router:
     def route(
         self, project: str, publish: Publish, sender: Session | None = None, *, connected_only: bool = False
     ) -> int:
-        """Hand a message to every subscriber, or every one that is connected. Returns how many there are."""
+        """Hand a message to every subscriber, or every one that is connected, and to one member of each shared
+        subscription. Returns how many there are."""
         expiry = publish.properties.get("message_expiry_interval")
         expires = self._loop.time() + expiry if expiry is not None else 0.0
+        fanout = Fanout(publish, expires)
+        hand, copy, retain = self._outbound.hand, fanout.copy, publish.retain
         reached = 0
-        subscribers = self._tree(project).match(publish.topic)
-        for session, subscription in list(subscribers.items()):
-            if subscription.no_local and session is sender:  # [MQTT-3.8.3-3]
+        tree = self._tree(project)
+        subscribers = tree.match(publish.topic, sender)
+        for session, grant in list(subscribers.items()):
+            if grant.no_local and session is sender:  # [MQTT-3.8.3-3]
                 continue
             if connected_only and session.line is None:
                 continue
-            self._outbound.forward(session, publish, min(publish.qos, subscription.qos), expires)  # [MQTT-3.8.4-8]
+            # [MQTT-3.3.1-12] [MQTT-3.3.1-13]
+            hand(session, copy(grant.qos, retain and grant.retain_as_published, grant.identifiers), expires)
             reached += 1
+        for share in list(tree.shares(publish.topic)):
+            reached += self._share_out(share, fanout, publish, connected_only=connected_only)
         unasked = self._unasked(project, publish.topic)
         if unasked is not None and unasked not in subscribers:
-            self._outbound.forward(unasked, publish, min(publish.qos, self._settings.downlink_qos), expires)
+            hand(unasked, copy(self._settings.downlink_qos, False, ()), expires)
             reached += 1
         return reached
 
@@ -112,9 +159,8 @@ class Router:
         """[MQTT-3.1.2-8]"""
         will, session.will = session.will, None
         if will is not None:
-            self.route(
-                session.identity.project, Publish(will.topic, will.payload, will.qos, properties=will.properties)
-            )
+            publish = Publish(will.topic, will.payload, will.qos, properties=will.properties)
+            self.route(session.identity.project, publish, session)
 
     def _unasked(self, project: str, topic: str) -> Session | None:
         """The connected device that is subscribed to the topic without having asked."""

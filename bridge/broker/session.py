@@ -4,9 +4,10 @@ from collections import deque
 from dataclasses import dataclass
 from typing import Protocol
 
+from bridge.broker.grant import UNASKED, Grant
 from bridge.broker.identity import Identity
 from bridge.model.topics import is_system_downlink
-from bridge.mqtt import Connect, Packet, Publish, ReasonCode, Subscription, Version, Will, matches
+from bridge.mqtt import Connect, Packet, Publish, ReasonCode, Version, Will, matches
 
 
 @dataclass(slots=True)
@@ -14,12 +15,17 @@ class Flight:
     """A QoS 1 or 2 message on its way to the client."""
 
     publish: Publish | None
-    """Kept for sending again; None for a Downlink, which the store keeps, and once the client has it (PUBREC)."""
+    """Kept for sending again; None for a Downlink, which the store keeps, and once the client has it (PUBREC).
+    Not to be changed: other sessions hold the same. Its packet identifier is the key of the flight."""
     seq: int = 0
     """`Downlink.seq`; 0 for a message between clients."""
     qos: int = 1
     released: bool = False
     """QoS 2: PUBREC came, PUBREL was sent, PUBCOMP is missing."""
+    expires: float = 0.0
+    """Loop time [MQTT-3.3.2-6]; 0 for never."""
+    share: str = ""
+    """The `$share/name/filter` that chose this session for it."""
 
 
 @dataclass(slots=True)
@@ -27,14 +33,30 @@ class Queued:
     """A message between clients that waits for the client or for room in its window."""
 
     publish: Publish
+    """Not to be changed: other sessions hold the same."""
     expires: float
     """Loop time [MQTT-3.3.2-5]; 0 for never."""
+    share: str = ""
+    """The `$share/name/filter` that chose this session for it."""
 
 
 class Absence(Protocol):
     """A look at the session that the wheel will take while its client is away."""
 
     tick: int
+
+
+class Shared(Protocol):
+    """A shared subscription as its members see it; `bridge.broker.shared` has the one there is."""
+
+    filter: str
+
+    @property
+    def connected(self) -> bool:
+        """Whether a member is connected."""
+
+    def place(self, session: "Session") -> None:
+        """The connection of the member, or its window, is another than before."""
 
 
 class Line(Protocol):
@@ -106,6 +128,7 @@ class Session:
         "packet_id",
         "queue",
         "queued_bytes",
+        "shares",
         "starved",
         "storing",
         "subscriptions",
@@ -119,7 +142,10 @@ class Session:
         self.client_id = client_id
         self.identity = identity
         self.line: Line | None = None
-        self.subscriptions: dict[str, Subscription] = {}
+        self.subscriptions: dict[str, Grant] = {}
+        """By topic filter, `$share/name/` included."""
+        self.shares: tuple[Shared, ...] = ()
+        """The shared subscriptions among them."""
         self.flights: dict[int, Flight] = {}
         """By packet identifier, in the order in which they were sent [MQTT-4.6.0-1]."""
         self.unsent: deque[int] = deque()
@@ -148,6 +174,18 @@ class Session:
     def room(self) -> int:
         return max(0, self.window - len(self.flights))
 
+    @property
+    def room_between_clients(self) -> int:
+        """While a device's backlog waits, messages between clients leave it the larger half of the window."""
+        room = self.window - len(self.flights)
+        return max(0, room - (self.window + 1) // 2 if self.starved else room)
+
+    @property
+    def ready(self) -> bool:
+        """A message between clients can be sent to the client now: nothing waits before it."""
+        line = self.line
+        return line is not None and not (line.congested or self.queue) and self.room_between_clients > 0
+
     def next_packet_id(self, preferred: int = 0) -> int:
         """An identifier that is not in use [MQTT-2.2.1-4]; `preferred` if that one is free."""
         if preferred and preferred not in self.flights:
@@ -157,38 +195,45 @@ class Session:
             if self.packet_id not in self.flights:
                 return self.packet_id
 
-    def granted(self, topic: str, downlink_qos: int) -> int | None:
-        """The QoS at which the client takes messages on the topic; None: it does not want them. What the client
-        subscribed to itself goes before what a device is subscribed to without asking."""
-        exact = self.subscriptions.get(topic)
-        qos = exact.qos if exact else -1
-        if len(self.subscriptions) > (exact is not None):
-            wildcards = (s.qos for f, s in self.subscriptions.items() if s is not exact and matches(f, topic))
-            qos = max(qos, max(wildcards, default=-1))
-        if qos >= 0:
-            return qos
+    def granted(self, topic: str, downlink_qos: int) -> Grant | None:
+        """How the client takes messages for it alone on the topic; None: it does not want them. What the client
+        subscribed to itself, shared or not, goes before what a device is subscribed to without asking."""
+        found = self.subscriptions.get(topic)
+        if len(self.subscriptions) > (found is not None):
+            exact = found
+            for grant in self.subscriptions.values():
+                if grant is not exact and matches(grant.topics, topic):
+                    found = grant if found is None else found.with_(grant)
+        if found is not None:
+            return found
         device = self.identity.device
         if device is not None and is_system_downlink(device.device_id, topic):
-            return downlink_qos
+            return UNASKED[downlink_qos]
         return None
 
-    def enqueue(self, publish: Publish, expires: float, max_messages: int, max_bytes: int) -> None:
+    def enqueue(self, publish: Publish, expires: float, max_messages: int, max_bytes: int, share: str = "") -> None:
         """Beyond the bounds the newest message is dropped and counted."""
         size = len(publish.payload) + len(publish.topic)
         if len(self.queue) >= max_messages or self.queued_bytes + size > max_bytes:
             self.dropped += 1
             return
-        self.queue.append(Queued(publish, expires))
+        self.queue.append(Queued(publish, expires, share))
         self.queued_bytes += size
 
-    def dequeue(self, now: float) -> tuple[Publish, float] | None:
-        """The next message that has not expired, and when it will."""
+    def dequeue(self, now: float) -> Queued | None:
+        """The next message that has not expired [MQTT-3.3.2-5]."""
         while self.queue:
             queued = self.queue.popleft()
             self.queued_bytes -= len(queued.publish.payload) + len(queued.publish.topic)
             if not queued.expires or queued.expires > now:
-                return queued.publish, queued.expires
+                return queued
         return None
+
+    def unqueue(self, waiting: list[Queued]) -> None:
+        """Take these out of the queue."""
+        gone = {id(queued) for queued in waiting}
+        self.queue = deque(queued for queued in self.queue if id(queued) not in gone)
+        self.queued_bytes -= sum(len(queued.publish.payload) + len(queued.publish.topic) for queued in waiting)
 
     def forget_downlinks(self) -> None:
         """The connection is gone: delivery hands its messages down again, those that the client has (PUBREC) aside."""

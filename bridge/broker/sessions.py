@@ -85,6 +85,7 @@ class Sessions:
         line.session = None
         session.line = None
         session.forget_downlinks()
+        self._router.connection_lost(session)
         _log.info("client disconnected", extra={"client": session.client_id, "device": session.identity.name})
         self._plugins.disconnected(session)
         device = session.identity.device

@@ -1,6 +1,7 @@
 """A packet → its bytes. Never writes what the decoder of the other side would have to refuse."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from struct import Struct
 from typing import Any, Final
 
@@ -56,6 +57,18 @@ def encode(packet: Packet, version: Version) -> bytes:
     or those of MQTT 5, which become the nearest it has. Raises ProtocolError for what the standard cannot express.
     """
     return _ENCODERS[type(packet)](packet, version)
+
+
+def encode_publish_parts(publish: Publish, version: Version) -> tuple[bytes, bytes]:
+    """What stands before and behind the packet identifier, for a message that goes to many at the same QoS 1 or 2:
+    `head + packet_id.to_bytes(2) + tail` is the packet. The packet identifier of `publish` is not looked at.
+    """
+    data = encode(replace(publish, packet_id=1), version)
+    pos = 2
+    while data[pos - 1] & 0x80:  # Remaining Length goes on
+        pos += 1
+    pos += 2 + int.from_bytes(data[pos : pos + 2])  # Topic Name
+    return data[:pos], data[pos + 2 :]
 
 
 def _frame(kind: PacketType, body: bytes) -> bytes:

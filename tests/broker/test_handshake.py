@@ -35,8 +35,6 @@ async def test_accepted(site: Site, version: Version) -> None:
             "receive_maximum": 64,
             "maximum_packet_size": 1_114_112,
             "retain_available": 0,
-            "subscription_identifier_available": 0,
-            "shared_subscription_available": 0,
             "server_keep_alive": 3600,
         }
     await client.quiet()

@@ -72,7 +72,7 @@ class Lives(RuleBasedStateMachine):
             self.let_pass(2003)
             self.holds()
             assert not self.lives
-            assert self.site.hub.router._trees["default"]._exact.keys() == {"wills"}
+            assert self.site.hub.router._trees["default"]._own._exact.keys() == {"wills"}
             self.run(self.site.stop())
         self.loop.close()
         self.folder.cleanup()
