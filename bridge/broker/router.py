@@ -2,9 +2,9 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
 
 from bridge.broker.base import UplinkKeeper, UplinkListener
+from bridge.broker.commitment import Commitment, Kept
 from bridge.broker.fanout import Fanout
 from bridge.broker.grant import Grant
 from bridge.broker.identity import TopicAccess
@@ -103,29 +103,25 @@ class Router:
         self._outbound.hand(session, copy, fanout.expires, share.filter)
         return True
 
-    def accept(
-        self, session: Session, publish: Publish, kept: Callable[[Publish, ReasonCode], None]
-    ) -> ReasonCode | None:
+    def accept(self, session: Session, publish: Publish, kept: Kept) -> ReasonCode | None:
         """A PUBLISH from a client. Returns the reason code for its acknowledgement; before 5 a client is not told that
         its message went nowhere [MQTT-3.3.5-2]. None: `kept` is called with it later."""
         if not self._access.may_publish(session.identity, publish.topic):
             _log.warning("publish not allowed", extra={"client": session.client_id, "topic": publish.topic})
             return ReasonCode.NOT_AUTHORIZED
         device = session.identity.device
-        waits = False
+        commitment = Commitment(publish, kept)
         if device is not None:
             if self.keeper is not None:
-                reason = self.keeper.keep(device, publish, kept)
-                waits = reason is None
-                if reason:  # a client that sends it again must not be heard twice
-                    return reason
+                refusal = commitment.add(self.keeper.keep(device, publish, commitment.settle))
+                if refusal:  # a client that sends it again must not be heard twice
+                    return refusal
             for listener in self.uplinks:
                 listener.published(device, publish)
         reached = self.route(session.identity.project, publish, session)
-        if waits:
-            return None
         # The vendor's tree is the platform's own: what a device says there always has a reader.
-        return ReasonCode.SUCCESS if reached or publish.topic.startswith("$") else ReasonCode.NO_MATCHING_SUBSCRIBERS
+        heard = reached or publish.topic.startswith("$")
+        return commitment.close(ReasonCode.SUCCESS if heard else ReasonCode.NO_MATCHING_SUBSCRIBERS)
 
     def route(
         self, project: str, publish: Publish, sender: Session | None = None, *, connected_only: bool = False
