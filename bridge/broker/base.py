@@ -128,7 +128,14 @@ class SessionStore(Protocol):
     def session_exchange(self, session: int) -> Exchange: ...
 
     def session_copies(self, session: int, after: int, limit: int) -> Sequence[Owed]:
-        """Those with `place` > `after` that were not sent yet, in order."""
+        """Those with `place` > `after` that were not sent yet, in order, without those that a shared subscription chose
+        the session for."""
+
+    def session_shared(self, session: int) -> Sequence[Owed]:
+        """The latter, all."""
+
+    def note_all_left(self, at: int) -> None:
+        """Every client is away, those that were connected since `at`."""
 
     def keep_gains(self, gains: Gains, done: Callable[[BridgeError | None], None], *, joined: bool = False) -> None:
         """All or nothing. `joined`: in one transaction with what was given to the store just before."""

@@ -41,6 +41,7 @@ class MqttBroker:
         """Returns when connections are accepted. Raises OSError when the address cannot be bound."""
         from amqtt.errors import BrokerError
 
+        await self.hub.restore()
         self.hub.wheel.start()
         # amqtt logs a failed start with its traceback; who asked for the start reports it in one line.
         self._shell.logger.disabled = True
@@ -56,6 +57,7 @@ class MqttBroker:
         """Accept no more, end all connections with a reason, close."""
         self._shell.close_listeners()
         self.hub.shut_down()
+        await self.hub.finish()
         await self._shell.shutdown()
         self.hub.wheel.stop()
 

@@ -51,7 +51,7 @@ class Keeping:
         self._last_session, self._last_message = store.last_session_keys()
         self._writing = 0
         self._flush_scheduled = False
-        self._idle: asyncio.Future[None] | None = None
+        self._idle: asyncio.Future[bool] | None = None
         self.owed = 0
         """Counts what sessions were owed, ever."""
 
@@ -107,6 +107,10 @@ class Keeping:
             self._losses.moved[place] = packet_id, released
         self._schedule()
 
+    def gains_copy(self, place: Place) -> bool:
+        """Whether it was not given to the store yet."""
+        return place in self._gains.copies
+
     def settle(self, place: Place) -> None:
         """Nothing of the copy is owed any more."""
         if self._gains.copies.pop(place, None) is None:
@@ -147,17 +151,12 @@ class Keeping:
         self._losses.told.append(told)
         self._schedule()
 
-    def commit(
-        self, owed: int, publish: Publish, kept: Callable[[Publish, ReasonCode], None], *, joined: bool
-    ) -> ReasonCode | None:
-        """Of what a message made sessions owe since `owed` was read. SUCCESS: nothing. None: `kept` is called when it is
-        durable, or cannot be. `joined`: not without what was given to the store just before."""
-        if self.owed == owed:
-            return ReasonCode.SUCCESS
+    def commit(self, publish: Publish, kept: Callable[[Publish, ReasonCode], None], *, joined: bool) -> None:
+        """`kept` is called when what sessions owe because of a message is durable, or cannot be. `joined`: together
+        with what else is kept of the message, or not at all."""
         self.after_gains(partial(_tell, publish, kept))
         if joined:
             self._write_gains(joined=True)
-        return None
 
     async def finish(self) -> None:
         """Returns when everything is stored that can be."""
@@ -206,7 +205,9 @@ class Keeping:
 
     def _gained(self, gains: Gains, error: BridgeError | None) -> None:
         if error is not None:
-            _log.error("messages for kept sessions not written", extra={"count": len(gains.copies), "error": str(error)})
+            _log.error(
+                "messages for kept sessions not written", extra={"count": len(gains.copies), "error": str(error)}
+            )
             for key, row in gains.sessions.items():
                 if key not in self._losses.sessions:
                     self._gains.sessions.setdefault(key, row)
@@ -228,7 +229,7 @@ class Keeping:
             self._loop.call_later(_RETRY, self._flush)
         if self._idle is not None and (error is not None or not self._writing):
             idle, self._idle = self._idle, None
-            idle.set_result(error is None)  # type: ignore[arg-type]
+            idle.set_result(error is None)
 
     def _take_back(self, losses: Losses) -> None:
         """A write has failed: what it was about is lost still, unless it has come back meanwhile."""
@@ -260,9 +261,7 @@ def packed(publish: Publish) -> bytes:
     """As it is stored, without its packet identifier."""
     placeholder = 1 if publish.qos else 0
     return encode(
-        Publish(
-            publish.topic, publish.payload, publish.qos, publish.retain, False, placeholder, publish.properties
-        ),
+        Publish(publish.topic, publish.payload, publish.qos, publish.retain, False, placeholder, publish.properties),
         Version.V5,
     )
 

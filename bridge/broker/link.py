@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from bridge.broker.hub import Hub
@@ -210,13 +211,30 @@ class Link(Wire):
         ]
         if self.version is not Version.V5:
             codes = [min(code, 0x80) for code in codes]  # [MQTT-3.8.4-5]
-        self.send(Suback(packet.packet_id, codes))
+        self._confirm(session, Suback(packet.packet_id, codes))
         if session.identity.device is not None and min(codes) < 0x80:
             self._hub.listener.subscribed(session.identity.device.key)
 
     def _unsubscribe(self, session: Session, packet: Unsubscribe) -> None:
         codes = [self._hub.router.unsubscribe(session, topic_filter) for topic_filter in packet.filters]
-        self.send(Unsuback(packet.packet_id, [int(code) for code in codes] if self.version is Version.V5 else []))
+        told = [int(code) for code in codes] if self.version is Version.V5 else []
+        self._confirm(session, Unsuback(packet.packet_id, told))
+
+    def _confirm(self, session: Session, packet: Suback | Unsuback) -> None:
+        """What a session that is kept has been granted outlives the daemon from then on."""
+        kept = session.kept
+        if kept is None:
+            self.send(packet)
+        elif isinstance(packet, Suback):
+            kept.keeping.after_gains(partial(self._confirm_stored, packet))
+        else:
+            kept.keeping.after_losses(partial(self.send, packet))
+
+    def _confirm_stored(self, packet: Suback, stored: bool) -> None:
+        if stored:
+            self.send(packet)
+        elif not self.closing:
+            self.refuse(ReasonCode.IMPLEMENTATION_SPECIFIC_ERROR, "a subscription cannot be stored now")
 
     def _pingreq(self, session: Session, packet: Pingreq) -> None:
         self.send(Pingresp())

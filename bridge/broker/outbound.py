@@ -1,14 +1,22 @@
 """What is owed to subscribers: sent within their windows, queued, sent again, acknowledged."""
 
 import asyncio
+import logging
 from collections.abc import Container
+from functools import partial
 
 from bridge.broker.base import DownlinkListener
 from bridge.broker.fanout import Copy, Fanout
+from bridge.broker.recall import count, fill
 from bridge.broker.session import Flight, Line, Queued, Session
 from bridge.broker.settings import MqttSettings
+from bridge.model.errors import StoreUnavailable
 from bridge.model.message import AcknowledgedBy
 from bridge.mqtt import Properties, Puback, Pubcomp, Publish, Pubrec, Pubrel, ReasonCode, encode
+
+_log = logging.getLogger(__name__)
+_NOTE_EVERY = 10.0
+"""Seconds between two lines about messages that were dropped."""
 
 
 class Outbound:
@@ -24,6 +32,7 @@ class Outbound:
     def __init__(self, settings: MqttSettings) -> None:
         self._loop = asyncio.get_running_loop()
         self._settings = settings
+        self._next_note = 0.0
 
     def forward(
         self,
@@ -48,7 +57,7 @@ class Outbound:
             if line is not None and not line.congested:
                 self.transmit(line, publish, 0, copy)
             elif line is not None:
-                session.dropped += 1
+                self._owe(session, publish, expires, share)
         elif line is not None and session.ready:
             self._fly(line, session, publish, expires, share, copy=copy)
         else:
@@ -58,11 +67,32 @@ class Outbound:
         """False: larger than what the client takes. Between clients that counts as delivered [MQTT-3.1.2-25].
 
         `copy`: what it is encoded once for; then the packet identifier is not in `publish`."""
-        data = encode(publish, line.version) if copy is None else copy.encode(line.version, packet_id)
-        if not line.fits(len(data)):
+        data = self._fitting(line, publish, packet_id, copy)
+        if data is None:
             return False
         line.write(data)
         return True
+
+    def hand_down(self, line: Line, session: Session, publish: Publish, seq: int) -> bool:
+        """Send a message of an application. False: larger than what the client takes."""
+        kept = session.kept
+        if publish.qos == 2 and kept is not None:  # a crash must not make the daemon forget that it was sent
+            data = self._fitting(line, publish)
+            if data is None:
+                return False
+            kept.hand_down(publish.packet_id, seq, 2)
+            kept.keeping.after_gains(partial(self._depart_down, line, session, data))
+        elif not self.transmit(line, publish):
+            return False
+        if publish.qos:
+            session.flights[publish.packet_id] = Flight(None, seq, publish.qos)
+        else:
+            line.confirm_when_written(seq)
+        return True
+
+    def _fitting(self, line: Line, publish: Publish, packet_id: int = 0, copy: Copy | None = None) -> bytes | None:
+        data = encode(publish, line.version) if copy is None else copy.encode(line.version, packet_id)
+        return data if line.fits(len(data)) else None
 
     def refill(self, session: Session) -> None:
         """The client took something, or is back: send what waits for it."""
@@ -71,10 +101,10 @@ class Outbound:
             return
         self._resend(line, session)
         now = self._loop.time()
-        while session.queue and session.room_between_clients:
+        while session.room_between_clients and (session.queue or self._recalled(session)):
             queued = session.dequeue(now)
             if queued is not None:
-                self._fly(line, session, queued.publish, queued.expires, queued.share)
+                self._fly(line, session, queued.publish, queued.expires, queued.share, place=queued.place)
         # Half a window at a time: a page from the store rather than a row for each acknowledgement.
         if session.starved and len(session.flights) <= session.window // 2 and session.identity.device is not None:
             session.starved = False
@@ -83,6 +113,18 @@ class Outbound:
                 self._loop.call_soon(self.refill, session)
         for share in session.shares:
             share.place(session)
+
+    def _recalled(self, session: Session) -> bool:
+        """Whether there is more in the queue now, from the store."""
+        kept = session.kept
+        if kept is None or not kept.behind:
+            return False
+        try:
+            fill(session, kept, self.refill)
+        except StoreUnavailable as error:
+            if session.line is not None:
+                session.line.refuse(ReasonCode.SERVER_UNAVAILABLE, str(error))
+        return bool(session.queue)
 
     def take_back(self, session: Session, shares: Container[str]) -> list[Queued]:
         """Take from a session without connection what shared subscriptions chose it for and it did not acknowledge, in
@@ -116,13 +158,12 @@ class Outbound:
             line.send(Pubrel(packet.packet_id, ReasonCode.PACKET_IDENTIFIER_NOT_FOUND))
             return
         received = flight.released
+        if flight.seq and not received:  # before it is written down as released: what is not finished is sent again
+            self._acknowledged(session, flight.seq, packet)
         if packet.reason_code >= 0x80:  # [MQTT-4.3.3-4] [MQTT-4.8.2-6]
             self._settle(session, packet.packet_id)
         else:
-            self._release(flight)
-            line.send(Pubrel(packet.packet_id))
-        if flight.seq and not received:
-            self._acknowledged(session, flight.seq, packet)
+            self._release(line, session, packet.packet_id, flight)
         self.refill(session)
 
     def pubcomp(self, session: Session, packet: Pubcomp) -> None:
@@ -159,26 +200,102 @@ class Outbound:
 
     def _owe(self, session: Session, publish: Publish, expires: float, share: str) -> None:
         """It waits for the client, or for room in its window."""
-        settings = self._settings
+        settings, kept = self._settings, session.kept
+        try:
+            if kept is not None:
+                count(session, kept)
+        except StoreUnavailable as error:
+            _log.error("message for a kept session dropped", extra={"client": session.client_id, "error": str(error)})
+            session.dropped += 1
+            return
+        before = session.dropped
         session.enqueue(publish, expires, settings.max_queued_messages, settings.max_queued_bytes, share)
+        if session.dropped > before:
+            self._note_drop(session)
+
+    def _note_drop(self, session: Session) -> None:
+        now = self._loop.time()
+        if now >= self._next_note:
+            self._next_note = now + _NOTE_EVERY
+            _log.warning(
+                "messages dropped, too many wait", extra={"client": session.client_id, "count": session.dropped}
+            )
 
     def _fly(
-        self, line: Line, session: Session, publish: Publish, expires: float, share: str, *, copy: Copy | None = None
+        self,
+        line: Line,
+        session: Session,
+        publish: Publish,
+        expires: float,
+        share: str,
+        *,
+        place: int = 0,
+        copy: Copy | None = None,
     ) -> None:
         """It is sent for the first time. Without a `copy` it has waited."""
-        packet_id = session.next_packet_id()
+        packet_id = session.next_packet_id() if publish.qos else 0
         leaving = publish if copy is not None else self._leaving(publish, packet_id, expires)
-        if self.transmit(line, leaving, packet_id, copy):
-            session.flights[packet_id] = Flight(publish, 0, publish.qos, False, expires, share)
+        data = self._fitting(line, leaving, packet_id, copy)
+        kept = session.kept
+        if data is None:  # [MQTT-3.1.2-25]
+            if kept is not None and place:
+                kept.settle(place)
+            return
+        if not publish.qos:
+            line.write(data)
+            return
+        if kept is not None:
+            if not place:
+                place = kept.cursor = kept.owe(publish, expires, share)
+            kept.number(place, packet_id)
+        session.flights[packet_id] = Flight(publish, 0, publish.qos, False, expires, share, place)
+        if (
+            kept is not None and publish.qos == 2
+        ):  # [MQTT-4.3.3-2] a crash must not make the daemon send it as a new one
+            kept.when_numbered(place, partial(self._depart, line, session, packet_id, data))
+        else:
+            line.write(data)
 
-    def _release(self, flight: Flight) -> None:
-        """QoS 2: the client has it."""
-        flight.released = True
-        flight.publish = None
+    def _depart(self, line: Line, session: Session, packet_id: int, data: bytes, stored: bool) -> None:
+        """The packet identifier of a QoS 2 message is durable, or cannot be: then its sender was told so."""
+        if session.line is not line:
+            return  # it is sent again, or for the first time, on the next connection
+        if stored:
+            line.write(data)
+        elif packet_id in session.flights:
+            self._settle(session, packet_id)
+            self.refill(session)
+
+    def _depart_down(self, line: Line, session: Session, data: bytes, stored: bool) -> None:
+        if session.line is not line:
+            return
+        if stored:
+            line.write(data)
+        else:  # what is not acknowledged is handed down again on the next connection
+            line.refuse(ReasonCode.IMPLEMENTATION_SPECIFIC_ERROR, "a message for the client cannot be stored now")
+
+    def _release(self, line: Line, session: Session, packet_id: int, flight: Flight) -> None:
+        """QoS 2: the client has it. The PUBREL of a session that is kept leaves when that is durable: behind it, the
+        client would take the message for another one."""
+        received, flight.released, flight.publish = flight.released, True, None
+        kept = session.kept
+        if kept is None or received:
+            line.send(Pubrel(packet_id))
+        elif flight.place:
+            kept.release(flight.place, packet_id, partial(_send, line, session, packet_id))
+        else:
+            kept.hand_down(packet_id, 0, 2)
+            kept.keeping.after_gains(lambda _: _send(line, session, packet_id))
 
     def _settle(self, session: Session, packet_id: int) -> None:
         """The client has it or will never have it; the packet identifier is free again."""
-        del session.flights[packet_id]
+        flight, kept = session.flights.pop(packet_id), session.kept
+        if kept is None:
+            return
+        if flight.place:
+            kept.settle(flight.place)
+        elif flight.qos == 2:
+            kept.settle_downlink(packet_id)
 
     def _leaving(self, publish: Publish, packet_id: int, expires: float, *, dup: bool = False) -> Publish:
         """The message as it leaves now, for one session: with the rest of its time [MQTT-3.3.2-6]."""
@@ -188,3 +305,8 @@ class Outbound:
             properties = Properties(**properties)
             properties["message_expiry_interval"] = left
         return Publish(publish.topic, publish.payload, publish.qos, publish.retain, dup, packet_id, properties)
+
+
+def _send(line: Line, session: Session, packet_id: int) -> None:
+    if session.line is line:
+        line.send(Pubrel(packet_id))

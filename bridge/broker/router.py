@@ -8,6 +8,7 @@ from bridge.broker.commitment import Commitment, Kept
 from bridge.broker.fanout import Fanout
 from bridge.broker.grant import Grant
 from bridge.broker.identity import TopicAccess
+from bridge.broker.keeping import Keeping
 from bridge.broker.outbound import Outbound
 from bridge.broker.session import Session
 from bridge.broker.settings import MqttSettings
@@ -33,6 +34,7 @@ class Router:
         self.uplinks: list[UplinkListener] = []
         self.keeper: UplinkKeeper | None = None
         self._devices: dict[tuple[str, str], Session] = {}
+        self.keeping: Keeping | None = None
         self.closing = False
         """All connections are about to end: nothing is passed on from one to the next."""
 
@@ -54,9 +56,15 @@ class Router:
         known = session.subscriptions
         if grant.filter not in known and len(known) >= self._settings.max_subscriptions:
             return ReasonCode.QUOTA_EXCEEDED
-        known[grant.filter] = grant
-        self._tree(session.identity.project).add(session, grant)
+        self.restore(session, grant)
+        if session.kept is not None:
+            session.kept.subscribe(grant)
         return grant.qos
+
+    def restore(self, session: Session, grant: Grant) -> None:
+        """A subscription that was granted already."""
+        session.subscriptions[grant.filter] = grant
+        self._tree(session.identity.project).add(session, grant)
 
     def unsubscribe(self, session: Session, topic_filter: str) -> ReasonCode:
         """What the session was already chosen for still reaches it [MQTT-3.10.4-3]."""
@@ -64,6 +72,8 @@ class Router:
         if grant is None:
             return ReasonCode.NO_SUBSCRIPTION_EXISTED
         self._tree(session.identity.project).remove(session, grant)
+        if session.kept is not None:
+            session.kept.unsubscribe(topic_filter)
         return ReasonCode.SUCCESS
 
     def unsubscribe_all(self, session: Session) -> None:
@@ -118,7 +128,14 @@ class Router:
                     return refusal
             for listener in self.uplinks:
                 listener.published(device, publish)
+        keeping = self.keeping
+        owed = keeping.owed if keeping is not None else 0
+        if publish.qos == 2 and session.kept is not None:  # [MQTT-4.3.3-10]
+            session.kept.receive(publish.packet_id)
         reached = self.route(session.identity.project, publish, session)
+        if keeping is not None and keeping.owed != owed and publish.qos:
+            commitment.add(None)
+            keeping.commit(publish, commitment.settle, joined=publish.qos == 2)
         # The vendor's tree is the platform's own: what a device says there always has a reader.
         heard = reached or publish.topic.startswith("$")
         return commitment.close(ReasonCode.SUCCESS if heard else ReasonCode.NO_MATCHING_SUBSCRIBERS)
@@ -150,13 +167,6 @@ class Router:
             hand(unasked, copy(self._settings.downlink_qos, False, ()), expires)
             reached += 1
         return reached
-
-    def send_will(self, session: Session) -> None:
-        """[MQTT-3.1.2-8]"""
-        will, session.will = session.will, None
-        if will is not None:
-            publish = Publish(will.topic, will.payload, will.qos, properties=will.properties)
-            self.route(session.identity.project, publish, session)
 
     def _unasked(self, project: str, topic: str) -> Session | None:
         """The connected device that is subscribed to the topic without having asked."""

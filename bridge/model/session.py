@@ -81,7 +81,7 @@ class Owed(NamedTuple):
 class Backlog(NamedTuple):
     """Of the copies that were not sent yet: how many, and their sizes together. `last`: the greatest place of all."""
 
-    count: int
+    copies: int
     size: int
     last: int
 

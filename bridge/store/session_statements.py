@@ -80,7 +80,8 @@ LAST_SESSION = "SELECT ifnull(max(seq), 0) FROM sqlite_sequence WHERE name = 'se
 LAST_MESSAGE = "SELECT ifnull(max(key), 0) FROM session_message"
 
 SENT_COPIES = f"{OWED} WHERE session = ? AND packet_id > 0 ORDER BY place"
-WAITING_COPIES = f"{OWED} WHERE session = ? AND place > ? AND packet_id = 0 ORDER BY place LIMIT ?"
+WAITING_COPIES = f"{OWED} WHERE session = ? AND place > ? AND packet_id = 0 AND share = '' ORDER BY place LIMIT ?"
+SHARED_COPIES = f"{OWED} WHERE session = ? AND packet_id = 0 AND share <> '' ORDER BY place"
 BACKLOG = """
     SELECT ifnull(sum(packet_id = 0), 0), ifnull(sum(size) FILTER (WHERE packet_id = 0), 0), ifnull(max(place), 0)
     FROM session_copy WHERE session = ?

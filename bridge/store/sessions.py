@@ -1,6 +1,7 @@
 """MQTT sessions that outlive their connections, as rows. Contract: `bridge.broker.base.SessionStore`."""
 
 import json
+import logging
 import sqlite3
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import chain
@@ -22,6 +23,10 @@ from bridge.store.connection import refusing
 from bridge.store.rows import Row
 from bridge.store.statements import SIZES
 from bridge.store.writer import Other, Writer
+
+ALL_LEFT = "UPDATE session SET left_at = ? WHERE left_at IS NULL"
+"""Once, at the start. Reads all sessions, as the start does anyway."""
+logger = logging.getLogger(__name__)
 
 
 class Sessions:
@@ -60,6 +65,16 @@ class Sessions:
     def session_copies(self, session: int, after: int, limit: int) -> Sequence[Owed]:
         with refusing():
             return owed(self._reader.execute(statements.WAITING_COPIES, (session, after, limit)))
+
+    def session_shared(self, session: int) -> Sequence[Owed]:
+        with refusing():
+            return owed(self._reader.execute(statements.SHARED_COPIES, (session,)))
+
+    def note_all_left(self, at: int) -> None:
+        def run(connection: sqlite3.Connection) -> None:
+            connection.execute(ALL_LEFT, (at,))
+
+        self._writer.put(Other(run, _noted))
 
     def keep_gains(self, gains: Gains, done: Callable[[BridgeError | None], None], *, joined: bool = False) -> None:
         def run(connection: sqlite3.Connection) -> None:
@@ -115,3 +130,8 @@ def in_parts(connection: sqlite3.Connection, texts: Mapping[int, str], rows: Seq
 
 def owed(rows: Iterable[Row]) -> list[Owed]:
     return [Owed(StoredCopy._make((*row[:5], bool(row[5]), row[6])), row[7], row[8]) for row in rows]
+
+
+def _noted(error: BridgeError | None) -> None:
+    if isinstance(error, BridgeError):
+        logger.error("when clients left is not noted: %s", error)

@@ -38,8 +38,8 @@ PRUNE_EVERY = 60.0
 
 
 class Store(Messages, Notifications, Sightings, Events, Webhooks, Batches, Sessions, Directory):
-    """Messages, notifications, events, pushes, sessions, devices and credentials in one SQLite file. All methods belong to the
-    event loop's thread.
+    """Messages, notifications, events, pushes, sessions, devices and credentials in one SQLite file. All methods belong
+    to the event loop's thread.
 
     A change of a device or a credential is noticed at once if it was made here, within a second if another process
     made it.

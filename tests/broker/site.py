@@ -95,6 +95,7 @@ class Site:
         self.broker.hub.hear(self.replies)
         self.heard = Heard(self.delivery)
         self.broker.listen(self.heard)
+        self.broker.hub.keep_sessions_in(self.store)
         self.store.on_device_change(self.broker.hub.device_changed)
         self.store.on_device_change(self.delivery.device_changed)
         self.store.on_device_change(self.replies.device_changed)
