@@ -60,9 +60,9 @@ class Keeping:
         return self._last_session
 
     @property
-    def settled(self) -> bool:
-        """Everything gained so far is committed, or has failed."""
-        return not (self._writing or self._gains)
+    def busy(self) -> bool:
+        """Something is not written yet."""
+        return bool(self._writing or self._gains or self._losses)
 
     # What happens
 
@@ -161,7 +161,7 @@ class Keeping:
     async def finish(self) -> None:
         """Returns when everything is stored that can be."""
         self._flush()
-        while self._writing or self._gains or self._losses:
+        while self.busy:
             self._idle = self._loop.create_future()
             if not await self._idle:
                 break

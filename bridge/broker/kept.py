@@ -17,7 +17,7 @@ class KeptState:
     always in the queue, because it may have to go to somebody else.
     """
 
-    __slots__ = ("asleep", "behind", "cursor", "keeping", "key", "left_at", "looking", "place", "written")
+    __slots__ = ("asleep", "behind", "cursor", "holding", "keeping", "key", "left_at", "looking", "place", "written")
 
     def __init__(self, keeping: Keeping, key: int) -> None:
         self.keeping = keeping
@@ -32,6 +32,8 @@ class KeptState:
         """Milliseconds since the epoch; None while the client is connected."""
         self.written = 0
         """Every copy up to this place is committed, or could not be stored."""
+        self.holding = 0
+        """Messages that leave when their packet identifiers are durable; what comes behind them waits, too."""
         self.looking = False
         """Somebody waits for that."""
 

@@ -7,6 +7,7 @@ from functools import partial
 
 from bridge.broker.base import DownlinkListener
 from bridge.broker.fanout import Copy, Fanout
+from bridge.broker.kept import KeptState
 from bridge.broker.recall import count, fill
 from bridge.broker.session import Flight, Line, Queued, Session
 from bridge.broker.settings import MqttSettings
@@ -76,18 +77,28 @@ class Outbound:
     def hand_down(self, line: Line, session: Session, publish: Publish, seq: int) -> bool:
         """Send a message of an application. False: larger than what the client takes."""
         kept = session.kept
-        if publish.qos == 2 and kept is not None:  # a crash must not make the daemon forget that it was sent
-            data = self._fitting(line, publish)
-            if data is None:
-                return False
-            kept.hand_down(publish.packet_id, seq, 2)
-            kept.keeping.after_gains(partial(self._depart_down, line, session, data))
-        elif not self.transmit(line, publish):
+        if kept is not None and (publish.qos == 2 or kept.holding):
+            return self._hold_down(line, session, kept, publish, seq)
+        if not self.transmit(line, publish):
             return False
         if publish.qos:
             session.flights[publish.packet_id] = Flight(None, seq, publish.qos)
         else:
             line.confirm_when_written(seq)
+        return True
+
+    def _hold_down(self, line: Line, session: Session, kept: KeptState, publish: Publish, seq: int) -> bool:
+        """It leaves when its packet identifier is durable: a crash must not make the daemon send it as a new one."""
+        data = self._fitting(line, publish)
+        if data is None:
+            return False
+        if publish.qos == 2:
+            kept.hand_down(publish.packet_id, seq, 2)
+        if publish.qos:
+            session.flights[publish.packet_id] = Flight(None, seq, publish.qos)
+        kept.holding += 1
+        confirmed = 0 if publish.qos else seq
+        kept.keeping.after_gains(partial(self._depart_down, line, session, data, confirmed))
         return True
 
     def _fitting(self, line: Line, publish: Publish, packet_id: int = 0, copy: Copy | None = None) -> bytes | None:
@@ -109,7 +120,7 @@ class Outbound:
         if session.starved and len(session.flights) <= session.window // 2 and session.identity.device is not None:
             session.starved = False
             self.listener.writable(session.identity.device.key)
-            if session.queue:  # what the backlog leaves
+            if session.anything_waits:  # what the backlog leaves
                 self._loop.call_soon(self.refill, session)
         for share in session.shares:
             share.place(session)
@@ -191,10 +202,15 @@ class Outbound:
                 continue
             if flight.publish is None:
                 line.send(Pubrel(packet_id))
-                continue
-            again = self._leaving(flight.publish, packet_id, flight.expires, dup=True)  # [MQTT-3.3.1-1]
-            if not self.transmit(line, again):  # this connection takes less than the one before
-                self._settle(session, packet_id)
+            elif not flight.held:
+                self._send_again(line, session, packet_id, flight)
+
+    def _send_again(self, line: Line, session: Session, packet_id: int, flight: Flight) -> None:
+        assert flight.publish is not None  # noqa: S101  nobody has it yet
+        again = self._leaving(flight.publish, packet_id, flight.expires, dup=flight.sent)  # [MQTT-3.3.1-1]
+        flight.sent = True
+        if not self.transmit(line, again):  # this connection takes less than the one before
+            self._settle(session, packet_id)
 
     # The moments of a message between clients
 
@@ -248,31 +264,43 @@ class Outbound:
             if not place:
                 place = kept.cursor = kept.owe(publish, expires, share)
             kept.number(place, packet_id)
-        session.flights[packet_id] = Flight(publish, 0, publish.qos, False, expires, share, place)
-        if (
-            kept is not None and publish.qos == 2
-        ):  # [MQTT-4.3.3-2] a crash must not make the daemon send it as a new one
-            kept.when_numbered(place, partial(self._depart, line, session, packet_id, data))
-        else:
+        flight = session.flights[packet_id] = Flight(publish, 0, publish.qos, False, expires, share, place)
+        if kept is None or (publish.qos == 1 and not kept.holding):
             line.write(data)
+            return
+        flight.held, flight.sent = True, False  # a crash must not make the daemon send it as a new one [MQTT-4.3.3-2]
+        kept.holding += 1
+        kept.when_numbered(place, partial(self._depart, line, session, packet_id, data))
 
     def _depart(self, line: Line, session: Session, packet_id: int, data: bytes, stored: bool) -> None:
-        """The packet identifier of a QoS 2 message is durable, or cannot be: then its sender was told so."""
-        if session.line is not line:
-            return  # it is sent again, or for the first time, on the next connection
-        if stored:
-            line.write(data)
-        elif packet_id in session.flights:
+        """What a message waited for is durable, or cannot be: then its sender was told so."""
+        if session.kept is not None:
+            session.kept.holding -= 1
+        flight = session.flights.get(packet_id)
+        if flight is None or flight.publish is None:  # nobody else has this packet identifier before
+            return
+        flight.held = False
+        if not stored and flight.qos == 2:
             self._settle(session, packet_id)
             self.refill(session)
+        elif session.line is line:
+            flight.sent = True
+            line.write(data)
+        elif session.line is not None:
+            self._send_again(session.line, session, packet_id, flight)
 
-    def _depart_down(self, line: Line, session: Session, data: bytes, stored: bool) -> None:
+    def _depart_down(self, line: Line, session: Session, data: bytes, confirmed: int, stored: bool) -> None:
+        """`confirmed`: the seq of one at QoS 0, which nobody acknowledges."""
+        if session.kept is not None:
+            session.kept.holding -= 1
         if session.line is not line:
             return
-        if stored:
-            line.write(data)
-        else:  # what is not acknowledged is handed down again on the next connection
+        if not stored:  # what is not acknowledged is handed down again on the next connection
             line.refuse(ReasonCode.IMPLEMENTATION_SPECIFIC_ERROR, "a message for the client cannot be stored now")
+            return
+        line.write(data)
+        if confirmed:
+            line.confirm_when_written(confirmed)
 
     def _release(self, line: Line, session: Session, packet_id: int, flight: Flight) -> None:
         """QoS 2: the client has it. The PUBREL of a session that is kept leaves when that is durable: behind it, the

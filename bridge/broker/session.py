@@ -30,6 +30,10 @@ class Flight:
     """The `$share/name/filter` that chose this session for it."""
     place: int = 0
     """Among the copies that the store keeps for the session; 0: it is not kept."""
+    held: bool = False
+    """It leaves when something is durable that has to be so before."""
+    sent: bool = True
+    """It has left, on this connection or an earlier one."""
 
 
 @dataclass(slots=True)
@@ -213,9 +217,12 @@ class Session:
     def ready(self) -> bool:
         """A message between clients can be sent to the client now: nothing waits before it."""
         line = self.line
-        if line is None or line.congested or self.queue or (self.kept is not None and self.kept.behind):
-            return False
-        return self.room_between_clients > 0
+        return line is not None and not (line.congested or self.anything_waits) and self.room_between_clients > 0
+
+    @property
+    def anything_waits(self) -> bool:
+        """In memory, or in the store."""
+        return bool(self.queue) or (self.kept is not None and self.kept.behind)
 
     def next_packet_id(self, preferred: int = 0) -> int:
         """An identifier that is not in use [MQTT-2.2.1-4]; `preferred` if that one is free."""

@@ -13,7 +13,7 @@ SESSION_WIDTH = 9
 MESSAGE_WIDTH = 3
 COPY_COLUMNS = "session, place, message, size, packet_id, released, share"
 OWED = """
-    SELECT session, place, message, size, packet_id, released, share, expires_at, packet
+    session, place, message, size, packet_id, released, share, expires_at, packet
     FROM session_copy JOIN session_message ON session_message.key = session_copy.message
 """
 
@@ -55,8 +55,8 @@ UNSUBSCRIBE_SESSIONS = f"""
 """
 FORGET_RECEIVED = f"DELETE FROM session_received WHERE (session, packet_id) IN (SELECT {_items(2)} FROM json_each(?))"
 FORGET_DOWNLINKS = f"DELETE FROM session_downlink WHERE (session, packet_id) IN (SELECT {_items(2)} FROM json_each(?))"
-END_SESSIONS = tuple(
-    f"DELETE FROM {table} WHERE {column} IN (SELECT value FROM json_each(?))"
+END_SESSIONS = {
+    table: f"DELETE FROM {table} WHERE {column} IN (SELECT value FROM json_each(?))"
     for table, column in (
         ("session_copy", "session"),
         ("session_subscription", "session"),
@@ -64,7 +64,7 @@ END_SESSIONS = tuple(
         ("session_downlink", "session"),
         ("session", "key"),
     )
-)
+}
 
 # For the start, in pages. A device that was removed without the daemon has left its sessions behind.
 SESSIONS = """
@@ -79,9 +79,11 @@ SUBSCRIPTIONS = """
 LAST_SESSION = "SELECT ifnull(max(seq), 0) FROM sqlite_sequence WHERE name = 'session'"
 LAST_MESSAGE = "SELECT ifnull(max(key), 0) FROM session_message"
 
-SENT_COPIES = f"{OWED} WHERE session = ? AND packet_id > 0 ORDER BY place"
-WAITING_COPIES = f"{OWED} WHERE session = ? AND place > ? AND packet_id = 0 AND share = '' ORDER BY place LIMIT ?"
-SHARED_COPIES = f"{OWED} WHERE session = ? AND packet_id = 0 AND share <> '' ORDER BY place"
+SENT_COPIES = f"SELECT {OWED} WHERE session = ? AND packet_id > 0 ORDER BY place"
+WAITING_COPIES = (
+    f"SELECT {OWED} WHERE session = ? AND place > ? AND packet_id = 0 AND share = '' ORDER BY place LIMIT ?"
+)
+SHARED_COPIES = f"SELECT {OWED} WHERE session = ? AND packet_id = 0 AND share <> '' ORDER BY place"
 BACKLOG = """
     SELECT ifnull(sum(packet_id = 0), 0), ifnull(sum(size) FILTER (WHERE packet_id = 0), 0), ifnull(max(place), 0)
     FROM session_copy WHERE session = ?

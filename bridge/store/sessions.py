@@ -110,7 +110,7 @@ def remove(connection: sqlite3.Connection, losses: Losses) -> None:
         (statements.FORGET_DOWNLINKS, losses.downlinks),
     ):
         at_once(connection, statement, rows)
-    for statement in statements.END_SESSIONS:
+    for statement in statements.END_SESSIONS.values():
         at_once(connection, statement, losses.sessions)
 
 

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import itertools
 import os
+import shutil
 import sqlite3
 import tempfile
 import threading
@@ -110,14 +111,26 @@ class Site:
     async def stop(self) -> None:
         for client in self._clients:
             client.abort()
+        await self._stop()
+
+    async def _stop(self) -> None:
         self.replies.stop()
         self.delivery.stop()
         await self.broker.stop()
         await self.store.close()
 
     async def restart(self) -> None:
-        """A new daemon on the same file."""
+        """A new daemon on the same file; the old one ends its connections."""
+        await self._stop()
+        await self.__aenter__()
+
+    async def crash(self) -> None:
+        """A new daemon on what a kill leaves behind: the database as it is on the disk at this moment."""
+        left = self.path.with_name(f"crashed-{next(_ids)}.db")
+        for suffix in ("", "-wal"):
+            shutil.copyfile(f"{self.path}{suffix}", f"{left}{suffix}")
         await self.stop()
+        self.path = left
         await self.__aenter__()
 
     @property
@@ -181,6 +194,13 @@ class Site:
         """As it is stored once everything decided so far is committed."""
         await self.store.flush()
         return self.stored(message)
+
+    async def kept(self) -> None:
+        """Returns when everything that is kept of sessions so far is committed."""
+        keeping = self.hub.keeping
+        assert keeping is not None
+        while keeping.busy:
+            await self.store.flush()
 
     # Circumstances
 
