@@ -148,5 +148,5 @@ def test_a_suback_outlives_the_daemon(new_daemon: NewDaemon, closing: ExitStack)
     device.expect(Suback)
     _killed(daemon)
     device = _back(pump)
-    _publish(device, "b", b"x", 1)
+    device.send(Publish("b", b"x", 1, packet_id=9))
     assert device.next_message().payload == b"x"
