@@ -5,17 +5,15 @@ What a setting means and which values it takes stands beside it in the `settings
 """
 
 import dataclasses
-import difflib
 import itertools
 import json
 import re
 import tomllib
-import typing
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from bridge import values
+from bridge import listener_tables, values
 from bridge.api.dsps.rules import parse_rules
 from bridge.api.dsps.settings import ChannelSettings, check_prefix
 from bridge.api.dsps.token_settings import parse_token_settings
@@ -49,6 +47,8 @@ CHECKS: dict[str, Callable[[Any], None]] = {
     "http.bind": values.check_address,
     "mqtt.bind": values.check_address,
     "mqtt.tls_bind": values.check_address_if_any,
+    "mqtt.websocket_bind": values.check_address_if_any,
+    "mqtt.websocket_tls_bind": values.check_address_if_any,
     "mqtt.device_publish": values.check_topic_filters,
     "mqtt.device_subscribe": values.check_topic_filters,
     "channels.lifetimes": lambda value: values.check_rules(value, 0.01, LONGEST),
@@ -92,10 +92,8 @@ class _Given(NamedTuple):
 
 def _specs() -> Iterator[tuple[str, values.Spec]]:
     for section, cls in SECTIONS.items():
-        hints, defaults = typing.get_type_hints(cls), cls()
-        for field in dataclasses.fields(cls):
-            default = getattr(defaults, field.name)
-            yield f"{section}.{field.name}", values.Spec(hints[field.name], default, **field.metadata)
+        for name, spec in values.specs(cls).items():
+            yield f"{section}.{name}", spec
 
 
 SPECS: dict[str, values.Spec] = dict(_specs())
@@ -154,7 +152,7 @@ def _from_file(path: Path | None, problems: list[str]) -> Iterator[_Given]:
 
 def _from_section(section: str, content: Any, origin: str, problems: list[str]) -> Iterator[_Given]:
     if section not in SECTIONS:
-        fix = _nearest(section, SECTIONS) or f"use one of {', '.join(SECTIONS)}."
+        fix = values.nearest(section, SECTIONS) or f"use one of {', '.join(SECTIONS)}."
         problems.append(f"[{section}] ({origin}) is not a section: {fix}")
     elif not isinstance(content, dict):
         problems.append(f"{section} = {values.shown(content)} ({origin}) is not a section: write [{section}] above it.")
@@ -171,7 +169,7 @@ def _from_environment(environ: Mapping[str, str], problems: list[str]) -> Iterat
         if name in variables:
             yield _Given(variables[name], text, f"from {name}", text=True)
         else:
-            fix = _nearest(name, variables, PREFIX) or "unset it."
+            fix = values.nearest(name, variables, PREFIX) or "unset it."
             problems.append(f"The environment variable {name} = {values.shown(text)} is not a setting: {fix}")
 
 
@@ -182,19 +180,13 @@ def _from_flags(flags: Mapping[str, Any], problems: list[str]) -> Iterator[_Give
 
 
 def _known(key: str, value: Any, origin: str, problems: list[str]) -> Iterator[_Given]:
-    if key in SPECS:
+    if key == "mqtt.listeners" and isinstance(value, dict):
+        yield _Given(key, listener_tables.read(key, value, origin, problems), origin)
+    elif key in SPECS:
         yield _Given(key, value, origin)
     else:
-        fix = _nearest(key, SPECS) or "remove it."
+        fix = values.nearest(key, SPECS) or "remove it."
         problems.append(f"{key} = {values.shown(value)} ({origin}) is not a setting: {fix}")
-
-
-def _nearest(word: str, known: Iterable[str], prefix: str = "") -> str | None:
-    """A hint at what was meant: the same name in another section, or else the most similar word after the prefix."""
-    words = [key.removeprefix(prefix) for key in known]
-    same_name = [key for key in words if "." in word and key.partition(".")[2] == word.partition(".")[2]]
-    near = same_name or difflib.get_close_matches(word.removeprefix(prefix), words, n=1)
-    return f"did you mean {prefix}{near[0]}?" if near else None
 
 
 def _contradictions(settings: Settings) -> Iterator[tuple[set[str], str]]:
@@ -221,7 +213,9 @@ def _contradictions(settings: Settings) -> Iterator[tuple[set[str], str]]:
             f"webhooks.first_wait = {webhooks.first_wait:g} is more than webhooks.longest_wait = "
             f"{webhooks.longest_wait:g}: lower the first or raise the second.",
         )
-    binds = {"http.bind": http.bind, "mqtt.bind": mqtt.bind, "mqtt.tls_bind": mqtt.tls_bind}
+    further = {f"mqtt.listeners.{name}.bind": listener.bind for name, listener in mqtt.listeners.items()}
+    names = ("bind", "tls_bind", "websocket_bind", "websocket_tls_bind")
+    binds = {"http.bind": http.bind, **{f"mqtt.{name}": getattr(mqtt, name) for name in names}, **further}
     for (one, bind), (other, other_bind) in itertools.combinations(binds.items(), 2):
         if values.collide(bind, other_bind):
             yield (
@@ -231,12 +225,16 @@ def _contradictions(settings: Settings) -> Iterator[tuple[set[str], str]]:
 
 
 def _tls_contradictions(mqtt: MqttSettings) -> Iterator[tuple[set[str], str]]:
+    binds = {f"mqtt.{name}": getattr(mqtt, name) for name in ("tls_bind", "websocket_tls_bind")}
     files = {f"mqtt.{name}": getattr(mqtt, name) for name in ("tls_certfile", "tls_keyfile", "tls_cafile")}
+    bind = next((key for key, address in binds.items() if address), "")
     for key, path in files.items():
-        if mqtt.tls_bind and not path and key != "mqtt.tls_cafile":
-            yield {"mqtt.tls_bind", key}, f'mqtt.tls_bind = "{mqtt.tls_bind}" needs {key}: name its file.'
-        if path and not mqtt.tls_bind:
-            yield {"mqtt.tls_bind", key}, f'{key} = "{path}" has no effect without mqtt.tls_bind: name its address.'
+        if bind and not path and key != "mqtt.tls_cafile":
+            yield {bind, key}, f'{bind} = "{binds[bind]}" needs {key}: name its file.'
+        if path and not bind:
+            yield {*binds, key}, f'{key} = "{path}" has no effect without mqtt.tls_bind: name its address.'
+    for sentence in listener_tables.client_certificates("mqtt", mqtt):
+        yield {"mqtt.tls_cafile", "mqtt.client_certificates"}, sentence
 
 
 def configuration_table() -> str:

@@ -94,14 +94,15 @@ async def serve(settings: Settings, clock: Clock) -> None:
         closing.callback(core.events.channels.close)  # and so do polls
 
         ready = True
-        addresses = _joined(*http.address), _joined(*core.broker.address)
-        mqtts = _joined(*core.broker.tls_address) if settings.mqtt.tls_bind else None
-        data_dir.publish(*addresses, mqtts)
+        if not sys.stdin.isatty():  # with one it says that the terminal is gone
+            asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, core.broker.reload)
+        addresses = {name: _joined(*address) for name, address in core.broker.addresses.items()}
+        data_dir.publish(_joined(*http.address), **addresses)
         supervisor.ready()
         closing.callback(supervisor.stopping)
-        _log.info("ready", extra=_where(*addresses, mqtts))
+        _log.info("ready", extra=_where(_joined(*http.address), addresses))
         if first_start:
-            _tell(_welcome(settings, *addresses))
+            _tell(_welcome(settings, _joined(*http.address), addresses["mqtt"]))
 
         await stop.wait()
         ready = False
@@ -168,9 +169,11 @@ def _tell(text: str) -> None:
     sys.stdout.flush()
 
 
-def _where(http: str, mqtt: str, mqtts: str | None) -> dict[str, str]:
-    """What the log says of a daemon that is ready."""
-    return {"version": __version__, "http": http, "mqtt": mqtt, **({"mqtts": mqtts} if mqtts else {})}
+def _where(http: str, addresses: dict[str, str]) -> dict[str, str]:
+    """What the log says of a daemon that is ready. Listeners that somebody named share one key."""
+    usual = {name: addresses[name] for name in ("mqtt", "mqtts", "ws", "wss") if name in addresses}
+    further = ",".join(f"{name}={address}" for name, address in addresses.items() if name not in usual)
+    return {"version": __version__, "http": http, **usual, **({"listeners": further} if further else {})}
 
 
 class _Part(Protocol):

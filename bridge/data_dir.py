@@ -50,9 +50,9 @@ class DataDir:
         self._write(file, token + "\n")
         return token, True
 
-    def publish(self, http: str, mqtt: str, mqtts: str | None = None) -> None:
-        """Tell other processes where the daemon listens; `mqtts` if it has a TLS listener."""
-        addresses = {"http": http, "mqtt": mqtt, **({"mqtts": mqtts} if mqtts else {})}
+    def publish(self, http: str, mqtt: str, **further: str) -> None:
+        """Tell other processes where the daemon listens; `further`: its other listeners by name."""
+        addresses = {"http": http, "mqtt": mqtt, **further}
         self._write(self.path / ADDRESSES, json.dumps(addresses) + "\n")
 
     def _write(self, file: Path, text: str) -> None:

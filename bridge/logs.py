@@ -17,7 +17,7 @@ from typing import Any, TextIO
 
 from bridge.model.setting import setting
 
-NOISY = ("amqtt", "asyncio", "paho", "transitions", "uvicorn")
+NOISY = ("amqtt", "asyncio", "paho", "transitions", "uvicorn", "websockets")
 """Libraries that log every connection or state at info; only their warnings are of interest."""
 LEVELS = {
     "debug": logging.DEBUG,

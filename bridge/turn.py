@@ -37,5 +37,6 @@ class Turn(Generic[T]):
             try:
                 self._handle(item)
             except Exception as error:  # a defect with one must not keep the others from their turn
-                context = {"message": f"{item!r} could not be handled", "exception": error}
+                # without the item: what a client sends may hold its password
+                context = {"message": "what came in a turn of the loop could not be handled", "exception": error}
                 asyncio.get_running_loop().call_exception_handler(context)

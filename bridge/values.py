@@ -1,12 +1,14 @@
 """Values of settings: their types, bounds and forms. Every refusal says what is wrong and what to write instead."""
 
+import dataclasses
+import difflib
 import ipaddress
 import json
 import math
 import re
 import types
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
 BOOLEANS = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
@@ -71,6 +73,15 @@ def _base(kind: Any) -> Any:
     if origin in (types.UnionType, typing.Union):
         return _base(next(arm for arm in typing.get_args(kind) if arm is not type(None)))
     return origin or kind
+
+
+def specs(cls: type[Any]) -> dict[str, Spec]:
+    """The settings of a settings class by their names."""
+    hints, defaults = typing.get_type_hints(cls), cls()
+    return {
+        field.name: Spec(hints[field.name], getattr(defaults, field.name), **field.metadata)
+        for field in dataclasses.fields(cls)
+    }
 
 
 def from_text(spec: Spec, text: str) -> Any:
@@ -162,12 +173,33 @@ def check_address_if_any(value: str) -> None:
 
 
 def collide(one: str, other: str) -> bool:
-    """Whether two addresses cannot both be listened on; what is not an address collides with nothing."""
+    """Whether two addresses cannot both be listened on; what is not an address collides with nothing. All addresses of
+    IPv6 are none of IPv4."""
     try:
         (host, port), (other_host, other_port) = split_address(one), split_address(other)
     except ValueError:
         return False
-    return port == other_port != 0 and (host == other_host or bool({host, other_host} & WILDCARDS))
+    if port != other_port or not port:
+        return False
+    return host == other_host or (
+        bool({host, other_host} & WILDCARDS) and {_family(host), _family(other_host)} != {4, 6}
+    )
+
+
+def _family(host: str) -> int:
+    """4, 6, or 0 of a name, which may be both."""
+    try:
+        return ipaddress.ip_address(host).version
+    except ValueError:
+        return 0
+
+
+def nearest(word: str, known: Iterable[str], prefix: str = "") -> str | None:
+    """A hint at what was meant: the same name in another section, or else the most similar word after the prefix."""
+    words = [key.removeprefix(prefix) for key in known]
+    same_name = [key for key in words if "." in word and key.partition(".")[2] == word.partition(".")[2]]
+    near = same_name or difflib.get_close_matches(word.removeprefix(prefix), words, n=1)
+    return f"did you mean {prefix}{near[0]}?" if near else None
 
 
 def check_topic_filters(value: tuple[str, ...]) -> None:

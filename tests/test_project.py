@@ -46,6 +46,7 @@ OWNERS = {
     "starlette": "bridge.api",
     "uvicorn": "bridge.api",
     "uvloop": "bridge.daemon",
+    "websockets": "bridge.broker",
 }
 """The one package that imports each library; import-linter holds the same."""
 UNIT = ROOT / "systemd" / "device-bridge.service"

@@ -1,5 +1,6 @@
 """The embedded broker as the daemon starts and stops it."""
 
+from bridge.broker import listeners
 from bridge.broker.base import Directory, DownlinkListener
 from bridge.broker.hub import Hub
 from bridge.broker.plugins import Plugins
@@ -20,22 +21,32 @@ class MqttBroker:
         plugins = Plugins()
         self.hub = Hub(settings, directory, clock, plugins)
         try:
-            self._shell = Shell(settings, self.hub, plugins)
+            self._listeners = listeners.configured(settings)
+            self._shell = Shell(settings, self.hub, plugins, self._listeners)
         except (BrokerError, PluginError, PluginLoadError) as error:
             raise BadSettings(f"mqtt.plugins: {_why(error)}") from error
-        self._binds = " and ".join(filter(None, (settings.bind, settings.tls_bind)))
+        self._binds = " and ".join(listener.bind for listener in self._listeners)
 
     def listen(self, listener: DownlinkListener) -> None:
         self.hub.listen(listener)
 
     @property
+    def addresses(self) -> dict[str, tuple[str, int]]:
+        """Where it listens: `mqtt`, `mqtts`, `ws` and `wss` as far as configured, and further listeners by name."""
+        return self._shell.addresses()
+
+    @property
     def address(self) -> tuple[str, int]:
-        return self._shell.address
+        return self.addresses["mqtt"]
 
     @property
     def tls_address(self) -> tuple[str, int]:
         """Only with `tls_bind`."""
-        return self._shell.tls_address
+        return self.addresses["mqtts"]
+
+    def reload(self) -> None:
+        """Show new connections what the certificate files hold now; connections go on."""
+        listeners.reload(self._listeners)
 
     async def start(self) -> None:
         """Returns when connections are accepted. Raises OSError when the address cannot be bound."""
@@ -48,6 +59,7 @@ class MqttBroker:
         try:
             await self._shell.start()
         except BrokerError as error:
+            self._shell.close_listeners()  # those that could be opened
             self.hub.wheel.stop()
             raise OSError(f"cannot listen on {self._binds} for MQTT: {error.__cause__ or error}") from error
         finally:

@@ -47,5 +47,4 @@ class Commitment:
         return self._worst
 
     def _note(self, reason: ReasonCode) -> None:
-        if reason > self._worst:
-            self._worst = reason
+        self._worst = max(self._worst, reason)

@@ -1,13 +1,18 @@
 """From CONNECT to CONNACK [MQTT-3.1.4]."""
 
 import asyncio
+import contextlib
 import logging
 import uuid
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterator
 from typing import Any
 
+from bridge.broker.authentication import Authentication, Success
 from bridge.broker.identity import Identity, TopicAccess
-from bridge.broker.login import Login, Refused
+from bridge.broker.login import Login
+from bridge.broker.plugin_session import PluginSession
+from bridge.broker.plugins import Plugins
+from bridge.broker.refused import Refused
 from bridge.broker.session import Line, Session
 from bridge.broker.sessions import Sessions
 from bridge.broker.settings import MqttSettings
@@ -21,53 +26,114 @@ _log = logging.getLogger(__name__)
 
 class Handshake:
     def __init__(
-        self, settings: MqttSettings, login: Login, access: TopicAccess, sessions: Sessions, clock: Clock
+        self,
+        settings: MqttSettings,
+        login: Login,
+        access: TopicAccess,
+        sessions: Sessions,
+        clock: Clock,
+        *,
+        plugins: Plugins,
     ) -> None:
         self._settings = settings
         self._login = login
         self._access = access
         self._sessions = sessions
+        self._plugins = plugins
         self._failures = FailedLogins(settings.max_failed_logins, clock)
         self._waiting: set[asyncio.Task[None]] = set()
 
     def begin(self, line: Line, connect: Connect) -> None:
         """Accept or refuse. Only a client that a plug-in has to judge is kept waiting."""
-        try:
+        with self._refusing(line, connect):
             self._check(connect)
-            identity = self._login.known(connect, line)
-            if identity is None and self._login.waits:
-                self._ask_plugins(line, connect)
+            known = self._plugins.meet(connect, line)
+            if "authentication_method" in connect.properties:
+                self._authenticate(line, connect, known)
                 return
-            self._finish(line, connect, identity)
+            identity = self._login.known(connect, line)
+            if known is not None and self._plugins_decide(connect, identity):
+                line.hold()
+                self._start(self._ask(line, connect, known, identity))
+                return
+            self._finish(line, connect, identity, known)
+
+    @contextlib.contextmanager
+    def _refusing(self, line: Line, connect: Connect) -> Iterator[None]:
+        """Who cannot be accepted within is refused."""
+        try:
+            yield
         except Refused as refusal:
             self._refuse(line, connect, refusal)
         except BridgeError as error:
             line.refuse(ReasonCode.SERVER_UNAVAILABLE, str(error), client=connect.client_id)
-
-    def _ask_plugins(self, line: Line, connect: Connect) -> None:
-        line.hold()
-        self._start(self._ask(line, connect))
 
     def _start(self, step: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(step)
         self._waiting.add(task)
         task.add_done_callback(self._waiting.discard)
 
-    async def _ask(self, line: Line, connect: Connect) -> None:
-        try:
-            identity = await self._login.with_plugins(connect, line.peer)
-            if line.closing:
-                return
-            self._finish(line, connect, identity)
-        except Refused as refusal:
-            self._refuse(line, connect, refusal)
-        except BridgeError as error:
-            line.refuse(ReasonCode.SERVER_UNAVAILABLE, str(error), client=connect.client_id)
-        except Exception:  # a plug-in is foreign code: its failure refuses one client and is logged, nothing else
-            _log.exception("authentication plug-in failed", extra={"peer": line.peer})
-            line.refuse(ReasonCode.SERVER_UNAVAILABLE, "authentication plug-in failed", client=connect.client_id)
-        else:
-            line.release()
+    def _plugins_decide(self, connect: Connect, identity: Identity | None) -> bool:
+        """About the client, or about the topic of its will."""
+        if identity is None:
+            return self._login.waits
+        topics = self._plugins.topics
+        return topics is not None and connect.will is not None and topics.decide(identity, connect.will.topic)
+
+    async def _ask(self, line: Line, connect: Connect, known: PluginSession, identity: Identity | None) -> None:
+        with self._refusing(line, connect):
+            try:
+                identity = identity or await self._login.with_plugins(known)
+                await self._ask_about_will(connect, known, identity)
+            except Exception as error:  # a plug-in is foreign code: its failure refuses one client, nothing else
+                if isinstance(error, Refused):
+                    raise
+                _log.exception("authentication plug-in failed", extra={"peer": line.peer})
+                raise Refused(ReasonCode.SERVER_UNAVAILABLE, "authentication plug-in failed") from None
+            if not line.closing:
+                self._finish(line, connect, identity, known)
+                line.release()
+
+    async def _ask_about_will(self, connect: Connect, known: PluginSession, identity: Identity | None) -> None:
+        topics, will = self._plugins.topics, connect.will
+        if topics is None or will is None or identity is None or not topics.decide(identity, will.topic):
+            return
+        if not await topics.allow(known, will.topic, "publish"):
+            raise Refused(ReasonCode.NOT_AUTHORIZED, "the will's topic is not open to this client")
+
+    def _authenticate(self, line: Line, connect: Connect, known: PluginSession | None) -> None:
+        """[MQTT-4.12.0-1]"""
+        method = connect.properties["authentication_method"]
+        plugin = self._plugins.methods.get(method)
+        if plugin is None or known is None:
+            raise Refused(ReasonCode.BAD_AUTHENTICATION_METHOD, f"unknown authentication method {method!r}")
+
+        def connected(outcome: Success | Refused) -> None:
+            self._start(self._authenticated(line, connect, known, outcome))
+
+        line.authentication = Authentication(
+            plugin,
+            line,
+            known,
+            prove=self._login.proved,
+            start=self._start,
+            connected=connected,
+            patience=self._settings.connect_timeout,
+            largest=connect.properties.get("maximum_packet_size", 0),
+        )
+        line.authentication.begin(connect.properties.get("authentication_data"))
+
+    async def _authenticated(
+        self, line: Line, connect: Connect, known: PluginSession, outcome: Success | Refused
+    ) -> None:
+        with self._refusing(line, connect):
+            if isinstance(outcome, Refused):
+                raise outcome
+            identity = self._login.proved(outcome, line)
+            await self._ask_about_will(connect, known, identity)
+            if not line.closing and line.authentication is not None:
+                self._finish(line, connect, identity, known, line.authentication.properties(outcome.data))
+                line.release()
 
     def _refuse(self, line: Line, connect: Connect, refusal: Refused) -> None:
         """Wrong credentials are counted for their address, and held back when there are many."""
@@ -89,8 +155,6 @@ class Handshake:
             line.refuse(refusal.reason_code, str(refusal), client=connect.client_id)
 
     def _check(self, connect: Connect) -> None:
-        if "authentication_method" in connect.properties:  # [MQTT-4.12.0-1]
-            raise Refused(ReasonCode.BAD_AUTHENTICATION_METHOD, "no enhanced authentication")
         nameless = connect.client_id == ""
         if nameless and (
             connect.version is Version.V31 or (connect.version is Version.V311 and not connect.clean_start)
@@ -102,7 +166,14 @@ class Handshake:
         if connect.will is not None and connect.will.retain and connect.version is Version.V5:  # [MQTT-3.2.2-13]
             raise Refused(ReasonCode.RETAIN_NOT_SUPPORTED, "retained messages are not available")
 
-    def _finish(self, line: Line, connect: Connect, identity: Identity | None) -> None:
+    def _finish(
+        self,
+        line: Line,
+        connect: Connect,
+        identity: Identity | None,
+        known: PluginSession | None,
+        proof: Properties | None = None,
+    ) -> None:
         if identity is None:
             nobody = connect.username is None and connect.password is None
             reason = ReasonCode.NOT_AUTHORIZED if nobody else ReasonCode.BAD_USER_NAME_OR_PASSWORD
@@ -112,9 +183,12 @@ class Handshake:
         if connect.will is not None and not self._access.may_publish(identity, connect.will.topic):
             raise Refused(ReasonCode.NOT_AUTHORIZED, "the will's topic is not open to this client")
         session, present = self._sessions.open(client_id, identity, connect)
+        if known is not None:
+            known.belong(session)
         keep_alive = self._keep_alive(connect)
         line.begin(session, connect, keep_alive)
-        properties = self._properties(connect, session, keep_alive)
+        properties = self._properties(line, connect, session, keep_alive)
+        properties.update(proof or {})  # [MQTT-4.12.0-5] [MQTT-4.12.0-6]
         line.send(Connack(present and connect.version is not Version.V31, ReasonCode.SUCCESS, properties))
         _log.info(
             "client connected",
@@ -140,14 +214,14 @@ class Handshake:
             return longest
         return connect.keep_alive
 
-    def _properties(self, connect: Connect, session: Session, keep_alive: int) -> Properties:
+    def _properties(self, line: Line, connect: Connect, session: Session, keep_alive: int) -> Properties:
         """What this server can do, where that differs from what an MQTT 5 client must assume [MQTT-3.2.2.3]."""
         if connect.version is not Version.V5:
             return Properties()
         settings = self._settings
         properties = Properties(
             receive_maximum=settings.receive_maximum,
-            maximum_packet_size=settings.max_packet_size,
+            maximum_packet_size=line.listener.max_packet_size,
             retain_available=0,
         )
         if not connect.client_id:

@@ -36,6 +36,7 @@ class Hub:
 
     def __init__(self, settings: MqttSettings, directory: Directory, clock: Clock, plugins: Plugins) -> None:
         self.settings = settings
+        self.plugins = plugins
         self._directory = directory
         self._clock = clock
         self._lines: set[Line] = set()
@@ -44,10 +45,11 @@ class Hub:
         self.wheel = Wheel(loop)
         self.turns = Turns()
         access = TopicAccess(settings, directory)
-        self.outbound = Outbound(settings)
+        self.outbound = Outbound(settings, plugins)
         self.router = Router(settings, access, self.outbound)
         self.sessions = Sessions(settings, self.wheel, self.router, self.outbound, plugins)
-        self.handshake = Handshake(settings, Login(directory, settings, plugins, clock), access, self.sessions, clock)
+        login = Login(directory, settings, plugins, clock)
+        self.handshake = Handshake(settings, login, access, self.sessions, clock, plugins=plugins)
 
     def listen(self, listener: DownlinkListener) -> None:
         """To be called before the first connection."""
@@ -83,11 +85,14 @@ class Hub:
 
     def opened(self, line: Line) -> None:
         self._lines.add(line)
-        if len(self._lines) > self.settings.max_connections:
+        line.listener.connections += 1
+        crowded = line.listener.connections > line.listener.max_connections
+        if crowded or len(self._lines) > self.settings.max_connections:
             line.refuse(ReasonCode.SERVER_BUSY, "too many connections", answer=False)
 
     def closed(self, line: Line) -> None:
         self._lines.discard(line)
+        line.listener.connections -= 1
 
     def shut_down(self) -> None:
         """End all connections [MQTT-4.13.2]."""

@@ -9,8 +9,9 @@ from bridge.model.errors import StoreUnavailable
 from bridge.model.topics import device_of, device_tree
 from bridge.mqtt import covers, matches
 
-_OPEN_TOPICS = ("#",)
-"""Everything outside the reserved `$` trees [MQTT-4.7.2-1]."""
+_OPEN_TOPICS = ("#", "$SYS/#")
+"""What a client that is no device may read: everything outside the reserved `$` trees [MQTT-4.7.2-1], and the figures
+of the daemon, if a plug-in publishes any."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +50,12 @@ class TopicAccess:
 
     def may_publish(self, identity: Identity, topic: str) -> bool:
         if identity.unrestricted:
-            return True
+            return not _is_figure(topic)
         if identity.device is None:
             return not topic.startswith("$")
         return (
             topic.startswith(device_tree(identity.device.device_id))
-            or any(matches(rule, topic) for rule in self._publish)
+            or (any(matches(rule, topic) for rule in self._publish) and not _is_figure(topic))
             or self._carries(identity.device, topic)
         )
 
@@ -79,3 +80,8 @@ class TopicAccess:
         except StoreUnavailable:  # what cannot be read opens nothing
             return False
         return any(device.carrier == gateway.key for device in named)
+
+
+def _is_figure(topic: str) -> bool:
+    """Whether only the daemon itself publishes there, whatever the configuration opens."""
+    return topic.startswith("$SYS") and (len(topic) == 4 or topic[4] == "/")

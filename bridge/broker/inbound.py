@@ -50,6 +50,28 @@ class Inbound:
             self._accept(session, publish)
 
     def _accept(self, session: Session, publish: Publish) -> None:
+        topics = self._hub.plugins.topics
+        if topics is None or not topics.decide(session.identity, publish.topic):
+            self._take(session, publish)
+            return
+        if publish.qos == 2:
+            session.storing[publish.packet_id] = self._line
+        topics.publish(self._line, session, publish.topic, partial(self._judged, session, publish))
+
+    def _judged(self, session: Session, publish: Publish, allowed: bool) -> None:
+        """The topic plug-ins have decided. What a client that is gone sent last is not acknowledged, so not taken."""
+        packet_id = publish.packet_id if publish.qos == 2 else 0
+        if session.storing.get(packet_id) is self._line:
+            del session.storing[packet_id]
+        if self._line.closing:
+            session.incoming.discard(packet_id)
+        elif allowed:
+            self._take(session, publish)
+        else:
+            session.incoming.discard(packet_id)
+            self._answer(session, publish, ReasonCode.NOT_AUTHORIZED)
+
+    def _take(self, session: Session, publish: Publish) -> None:
         reason = self._hub.router.accept(session, publish, self._kept)
         if reason is not None and reason >= 0x80:
             _forget(session, publish)

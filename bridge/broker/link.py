@@ -1,12 +1,15 @@
 """One client's connection: what each packet from it means."""
 
 import logging
+from collections import deque
 from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+from bridge.broker.authentication import Authentication
 from bridge.broker.hub import Hub
 from bridge.broker.inbound import Inbound
+from bridge.broker.listeners import Listener
 from bridge.broker.session import Session
 from bridge.broker.wire import Wire
 from bridge.model.message import AcknowledgedBy
@@ -44,17 +47,33 @@ _KEEP_ALIVE_FACTOR = 1.5
 class Link(Wire):
     """`session` is None until a CONNECT is accepted, and again when the session is taken away from this connection."""
 
-    __slots__ = ("_held", "_hub", "_inbound", "_look", "_opened", "_patience", "_sent", "max_packet_size", "session")
+    __slots__ = (
+        "_held",
+        "_holds",
+        "_hub",
+        "_inbound",
+        "_look",
+        "_opened",
+        "_patience",
+        "_sent",
+        "authentication",
+        "listener",
+        "max_packet_size",
+        "session",
+    )
 
-    def __init__(self, hub: Hub) -> None:
-        super().__init__(hub.wheel, hub.turns, hub.settings.max_packet_size)
+    def __init__(self, hub: Hub, listener: Listener) -> None:
+        super().__init__(hub.wheel, hub.turns, listener.max_packet_size)
         self._hub = hub
+        self.listener = listener
         self._opened = hub.wheel.now
         self._patience = 0
         self._look = 0
-        self._held: list[Packet] | None = None
+        self._holds = 0
+        self._held: deque[Packet] | None = None
         self._sent: list[int] = []
         self._inbound = Inbound(hub, self)
+        self.authentication: Authentication | None = None
         self.session: Session | None = None
         self.max_packet_size = 0
         """The client's; 0 for no limit."""
@@ -63,16 +82,23 @@ class Link(Wire):
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
-        self.watch(self._hub.settings.connect_timeout)
+        self.watch(self.listener.connect_timeout)
         self._hub.opened(self)
 
     def received(self, packet: Packet) -> None:
         if self._held is not None:
             self._held.append(packet)
-        elif self.session is None:
-            self._connect(packet)
-        else:
+        elif self.session is not None:
             _HANDLERS[type(packet)](self, self.session, packet)
+        else:
+            self._greet(packet)
+
+    def _greet(self, packet: Packet) -> None:
+        """Before the CONNECT is accepted."""
+        if self.authentication is not None:
+            self.authentication.received(packet)
+        else:
+            self._connect(packet)
 
     def failed(self, error: ProtocolError) -> None:
         self.refuse(error.reason_code, str(error))
@@ -129,16 +155,23 @@ class Link(Wire):
 
     def hold(self) -> None:
         """Keep what the client sends until `release`."""
-        self._held = []
-        self.pause_reading()
+        self._holds += 1
+        if self._held is None:
+            self._held = deque()
+            self.pause_reading()
 
     def release(self) -> None:
-        held, self._held = self._held or [], None
-        self.resume_reading()
-        for packet in held:
-            if self.closing:
-                return
-            self.received(packet)
+        """What it sent is handled in order, up to a packet for which it is held again."""
+        self._holds -= 1
+        while self._held and not (self._holds or self.closing):
+            packet = self._held.popleft()
+            if self.session is not None:
+                _HANDLERS[type(packet)](self, self.session, packet)
+            else:
+                self._greet(packet)
+        if not self._holds:
+            self._held = None
+            self.resume_reading()
 
     def confirm_when_written(self, seq: int) -> None:
         self._sent.append(seq)
@@ -184,8 +217,14 @@ class Link(Wire):
         self.version = packet.version
         self._hub.handshake.begin(self, packet)
 
+    def _auth(self, session: Session, packet: Auth) -> None:
+        if self.authentication is None:  # [MQTT-4.12.0-7]
+            self._unexpected(session, packet)
+        else:
+            self.authentication.received(packet)
+
     def _unexpected(self, session: Session, packet: Packet) -> None:
-        # [MQTT-3.1.0-2] a second CONNECT; AUTH without a method [MQTT-4.12.0-6]
+        # [MQTT-3.1.0-2] a second CONNECT
         self.refuse(ReasonCode.PROTOCOL_ERROR, f"{type(packet).__name__} not allowed now")
 
     def _publish(self, session: Session, packet: Publish) -> None:
@@ -204,10 +243,23 @@ class Link(Wire):
         self._hub.outbound.pubcomp(session, packet)
 
     def _subscribe(self, session: Session, packet: Subscribe) -> None:
+        topics = self._hub.plugins.topics
+        if topics is None:
+            self._grant_all(session, packet)
+        else:
+            filters = [subscription.filter for subscription in packet.subscriptions]
+            topics.subscribe(self, session, filters, partial(self._grant_all, session, packet))
+
+    def _grant_all(self, session: Session, packet: Subscribe, allowed: list[bool] | None = None) -> None:
+        """`allowed`: what the topic plug-ins say, if there are any."""
+        if self.closing:
+            return
         (identifier,) = packet.properties.get("subscription_identifiers", _NO_IDENTIFIER)
         codes = [
             self._hub.router.subscribe(session, subscription, identifier)  # [MQTT-3.8.4-5] in this order
-            for subscription in packet.subscriptions
+            if allowed is None or allowed[index]
+            else ReasonCode.NOT_AUTHORIZED
+            for index, subscription in enumerate(packet.subscriptions)
         ]
         if self.version is not Version.V5:
             codes = [min(code, 0x80) for code in codes]  # [MQTT-3.8.4-5]
@@ -259,7 +311,7 @@ _NO_RETURN_CODE = frozenset(
 """Before 5, a CONNECT that breaks the protocol is not answered [MQTT-3.1.4-1]."""
 
 _HANDLERS: dict[type, Callable[[Link, Session, Any], None]] = {
-    Auth: Link._unexpected,
+    Auth: Link._auth,
     Connect: Link._unexpected,
     Disconnect: Link._disconnect,
     Pingreq: Link._pingreq,

@@ -2,23 +2,18 @@
 
 import hmac
 
+from bridge.broker.authentication import Success
 from bridge.broker.base import Directory
 from bridge.broker.identity import Identity
+from bridge.broker.plugin_session import PluginSession
 from bridge.broker.plugins import Plugins
+from bridge.broker.refused import Refused
 from bridge.broker.session import Line
 from bridge.broker.settings import MqttSettings
 from bridge.broker.signature import looks_signed, signed_id
 from bridge.model.clock import Clock
 from bridge.model.device import DEFAULT_PROJECT, PROJECT, Device
 from bridge.mqtt import Connect, ReasonCode
-
-
-class Refused(Exception):
-    """The CONNECT is not accepted; `reason_code` goes into the CONNACK."""
-
-    def __init__(self, reason_code: ReasonCode, message: str) -> None:
-        super().__init__(message)
-        self.reason_code = reason_code
 
 
 class Login:
@@ -43,17 +38,20 @@ class Login:
         identity = self._device(devices, connect, line) or self._token(connect)
         if identity is None and devices:
             raise Refused(ReasonCode.BAD_USER_NAME_OR_PASSWORD, "wrong password")
-        if (
-            identity is None
-            and self._settings.allow_anonymous
-            and connect.username is None
-            and connect.password is None
-        ):
+        if identity is None and line.listener.allow_anonymous and connect.username is None and connect.password is None:
             return Identity(DEFAULT_PROJECT)
         return identity
 
-    async def with_plugins(self, connect: Connect, address: str) -> Identity | None:
-        return Identity(DEFAULT_PROJECT) if await self._plugins.vote(connect, address) else None
+    async def with_plugins(self, known: PluginSession) -> Identity | None:
+        return Identity(DEFAULT_PROJECT) if await self._plugins.vote(known) else None
+
+    def proved(self, success: Success, line: Line) -> Identity:
+        """Who enhanced authentication has shown the client to be. Raises Refused."""
+        named = self._directory.devices_called(success.username) if success.username else []
+        device = next((device for device in named if device.project == success.project), None)
+        if device is not None:
+            self._check_admission(device, line)
+        return Identity(success.project, device)
 
     def client_id(self, identity: Identity, given: str) -> str:
         """The identifier under which the session is kept: for a signed one the device's id, because the rest of it
@@ -113,7 +111,7 @@ class Login:
             raise Refused(ReasonCode.BANNED, "the device is frozen")
         if device.carrier is not None:
             raise Refused(ReasonCode.NOT_AUTHORIZED, "the device is behind a gateway")
-        if device.secure_access and self._settings.tls_bind and not line.secure:
+        if device.secure_access and self._settings.encrypts and not line.secure:
             raise Refused(ReasonCode.NOT_AUTHORIZED, "the device has to connect through TLS")
 
     def _token(self, connect: Connect) -> Identity | None:

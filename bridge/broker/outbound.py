@@ -8,6 +8,7 @@ from functools import partial
 from bridge.broker.base import DownlinkListener
 from bridge.broker.fanout import Copy, Fanout
 from bridge.broker.kept import KeptState
+from bridge.broker.plugins import Plugins
 from bridge.broker.recall import count, fill
 from bridge.broker.session import Flight, Line, Queued, Session
 from bridge.broker.settings import MqttSettings
@@ -30,7 +31,8 @@ class Outbound:
 
     listener: DownlinkListener
 
-    def __init__(self, settings: MqttSettings) -> None:
+    def __init__(self, settings: MqttSettings, plugins: Plugins) -> None:
+        self._plugins = plugins
         self._loop = asyncio.get_running_loop()
         self._settings = settings
         self._next_note = 0.0
@@ -50,9 +52,14 @@ class Outbound:
         it gets; `identifiers`: of the subscriptions it comes from; `share`: the shared one among them."""
         self.hand(session, Fanout(publish, expires).copy(qos, retain, identifiers), expires, share)
 
-    def hand(self, session: Session, copy: Copy, expires: float, share: str = "") -> None:
-        """The same, of a message that goes to many."""
+    def hand(self, session: Session, copy: Copy, expires: float, share: str = "", *, allowed: bool = False) -> None:
+        """The same, of a message that goes to many. `allowed`: topic plug-ins need not be asked."""
         publish = copy.publish
+        topics = self._plugins.topics
+        if topics is not None and not allowed and topics.decide(session.identity, publish.topic):
+            hand = partial(self.hand, session, copy, expires, share, allowed=True)
+            topics.receive(session, publish.topic, len(publish.payload), hand)
+            return
         line = session.line
         if not publish.qos:
             if line is not None and not line.congested:

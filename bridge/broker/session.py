@@ -2,14 +2,21 @@
 
 from collections import deque
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from bridge.broker.grant import UNASKED, Grant
 from bridge.broker.identity import Identity
 from bridge.broker.keeping import weight
 from bridge.broker.kept import KeptState
+from bridge.broker.listeners import Listener
 from bridge.model.topics import is_system_downlink
 from bridge.mqtt import Connect, Packet, Publish, ReasonCode, Version, Will, matches
+
+if TYPE_CHECKING:
+    import ssl
+
+    from bridge.broker.authentication import Authentication
+    from bridge.broker.plugin_session import PluginSession
 
 
 @dataclass(slots=True)
@@ -81,6 +88,8 @@ class Line(Protocol):
     """A live connection, as sessions use it; `bridge.broker.link` is the one there is."""
 
     session: "Session | None"
+    listener: Listener
+    """Where it came in."""
     version: Version
     congested: bool
     """The client does not read what it is sent."""
@@ -94,6 +103,13 @@ class Line(Protocol):
     @property
     def secure(self) -> bool:
         """Whether the connection is encrypted."""
+
+    @property
+    def ssl_object(self) -> "ssl.SSLObject | None":
+        """The TLS connection, if it is one."""
+
+    authentication: "Authentication | None"
+    """What the client that named an authentication method in its CONNECT exchanges."""
 
     def begin(self, session: "Session", connect: Connect, keep_alive: int) -> None:
         """The CONNECT is accepted; from now on this is the session's connection."""
@@ -113,7 +129,7 @@ class Line(Protocol):
     def resume_reading(self) -> None: ...
 
     def hold(self) -> None:
-        """Keep what the client sends until `release`."""
+        """Keep what the client sends until `release`; who holds it twice releases it twice."""
 
     def release(self) -> None: ...
 
@@ -147,6 +163,7 @@ class Session:
         "landed",
         "line",
         "packet_id",
+        "plugin_session",
         "queue",
         "queued",
         "queued_bytes",
@@ -200,6 +217,8 @@ class Session:
         self.will: Will | None = None
         self.will_tick = 0
         """When the will is due; 0 while the client is connected."""
+        self.plugin_session: PluginSession | None = None
+        """The client as plug-ins know it; None until one has to."""
         self.starved = False
         """Delivery has more for this device and was told to wait."""
 

@@ -2,6 +2,7 @@
 
 import logging
 from collections import deque
+from collections.abc import Iterator
 
 from bridge.broker.base import ConnectionListener, DownlinkListener
 from bridge.broker.identity import Identity
@@ -42,6 +43,10 @@ class Sessions:
         self.watchers: list[ConnectionListener] = []
         self.keeping: Keeping | None = None
         self.stopping = False
+
+    def __iter__(self) -> Iterator[Session]:
+        """All of them, connected or not."""
+        return iter(self._sessions.values())
 
     def of_device(self, key: int) -> Session | None:
         """The session of a connected device; it has a line."""

@@ -8,11 +8,43 @@ from bridge.model.setting import setting
 
 
 @dataclass(frozen=True)
+class ListenerSettings:
+    """Table `[mqtt.listeners.NAME]`. None: as in section [mqtt]."""
+
+    bind: str = setting("", "Address and port; port 0 takes a free one. Required.")
+    type: str = setting("tcp", "MQTT as it is, or over WebSocket.", choices=("tcp", "ws"))
+    path: str = setting("", "With ws: the path of the WebSocket; empty: /mqtt and /.")
+    tls_certfile: str = setting("", "PEM file with the certificate, and those that vouch for it; empty: no TLS.")
+    tls_keyfile: str = setting("", "PEM file with its private key, not encrypted.")
+    tls_cafile: str = setting("", "PEM file with the authorities of client certificates, or with those certificates.")
+    client_certificates: str = setting(
+        "optional",
+        "With tls_cafile: whether a client may show a certificate, or has to.",
+        choices=("none", "optional", "required"),
+    )
+    max_connections: int | None = setting(
+        None, "Connections this listener holds at once.", minimum=1, maximum=1_000_000
+    )
+    max_packet_size: int | None = setting(
+        None, "Largest packet accepted from a client, in bytes.", minimum=1024, maximum=268_435_460
+    )
+    connect_timeout: float | None = setting(
+        None,
+        "Seconds a new connection has for its CONNECT, WebSocket included; for TLS before that as many more.",
+        minimum=0.1,
+        maximum=300,
+    )
+    allow_anonymous: bool | None = setting(None, "Whether clients without user name and password may connect.")
+
+
+@dataclass(frozen=True)
 class MqttSettings:
     bind: str = setting("127.0.0.1:1883", "Address and port of the MQTT listener; port 0 takes a free one.")
     tls_bind: str = setting(
         "", "Address and port of the TLS listener; empty: none. Devices with secure_access then have to use it."
     )
+    websocket_bind: str = setting("", "Address and port of the listener for MQTT over WebSocket; empty: none.")
+    websocket_tls_bind: str = setting("", "The same over TLS, with the certificate of the TLS listener.")
     tls_certfile: str = setting("", "PEM file with the certificate of the TLS listener, and those that vouch for it.")
     tls_keyfile: str = setting("", "PEM file with its private key, not encrypted.")
     tls_cafile: str = setting(
@@ -20,7 +52,18 @@ class MqttSettings:
         "PEM file with the authorities whose client certificates are accepted, or with those certificates; empty: none "
         "are asked for.",
     )
-    max_connections: int = setting(100_000, "Connections the listener holds at once.", minimum=1, maximum=1_000_000)
+    client_certificates: str = setting(
+        "optional",
+        "With tls_cafile: whether a client may show a certificate, or has to because its handshake fails otherwise.",
+        choices=("none", "optional", "required"),
+    )
+    listeners: Mapping[str, ListenerSettings] = field(
+        default_factory=dict,
+        metadata={"about": "Further listeners, each a table with a name of its own and limits of its own."},
+    )
+    max_connections: int = setting(
+        100_000, "Connections all listeners together hold at once.", minimum=1, maximum=1_000_000
+    )
     max_failed_logins: int = setting(
         20,
         "Failed logins a minute from one address that are answered at once; the answers to more are held back.",
@@ -68,7 +111,9 @@ class MqttSettings:
         1, "QoS at which a device is subscribed to its own system topics without asking.", minimum=0, maximum=2
     )
     allow_anonymous: bool = setting(
-        False, "Clients without user name and password may connect and use every topic outside $oc/."
+        False,
+        "Clients without user name and password may connect, use every topic outside $oc/ and the other $ trees, and "
+        "read $SYS/.",
     )
     device_publish: tuple[str, ...] = setting(
         ("#",), "Topic filters a device may publish to, besides its own tree $oc/devices/{device_id}/."
@@ -80,3 +125,9 @@ class MqttSettings:
         default_factory=dict,
         metadata={"about": "amqtt plug-ins by class path, each with its options."},
     )
+
+    @property
+    def encrypts(self) -> bool:
+        """Whether there is a way in through TLS."""
+        further = any(listener.tls_certfile for listener in self.listeners.values())
+        return bool(self.tls_bind or self.websocket_tls_bind or further)

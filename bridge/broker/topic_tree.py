@@ -1,18 +1,32 @@
 """Topic filters, found by a topic name at a cost that depends on the topic's depth, not on the number of filters."""
 
 from collections.abc import Iterator
-from typing import Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 K = TypeVar("K")
 V = TypeVar("V")
+
+
+_NOTHING: Final[dict[Any, Any]] = {}
+"""Most nodes have children or entries and not both: what they have not is this one, and costs no memory."""
 
 
 class _Node(Generic[K, V]):
     __slots__ = ("children", "entries")
 
     def __init__(self) -> None:
-        self.children: dict[str, _Node[K, V]] = {}
-        self.entries: dict[K, V] = {}
+        self.children: dict[str, _Node[K, V]] = _NOTHING
+        self.entries: dict[K, V] = _NOTHING
+
+    def child(self, level: str) -> "_Node[K, V]":
+        """Made if there is none."""
+        child = self.children.get(level)
+        if child is None:
+            child = _Node()
+            if self.children is _NOTHING:
+                self.children = {}
+            self.children[level] = child
+        return child
 
 
 class TopicTree(Generic[K, V]):
@@ -43,10 +57,9 @@ class TopicTree(Generic[K, V]):
             return
         node = self._root
         for level in topic_filter.split("/"):
-            child = node.children.get(level)
-            if child is None:
-                child = node.children[level] = _Node()
-            node = child
+            node = node.child(level)
+        if node.entries is _NOTHING:
+            node.entries = {}
         node.entries[key] = value
 
     def remove(self, topic_filter: str, key: K) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import ssl
 from typing import cast
 
 from bridge.broker.wheel import Wheel
@@ -144,12 +145,18 @@ class Wire(asyncio.Protocol):
     @property
     def secure(self) -> bool:
         """Whether the connection is encrypted."""
-        return self._transport is not None and self._transport.get_extra_info("ssl_object") is not None
+        return self.ssl_object is not None
+
+    @property
+    def ssl_object(self) -> ssl.SSLObject | None:
+        """The TLS connection, if it is one."""
+        channel: ssl.SSLObject | None = self._transport.get_extra_info("ssl_object") if self._transport else None
+        return channel
 
     @property
     def fingerprint(self) -> str:
         """SHA-256 of the client's certificate, in lower-case hexadecimal digits; empty when it showed none."""
-        channel = self._transport.get_extra_info("ssl_object") if self._transport is not None else None
+        channel = self.ssl_object
         certificate = channel.getpeercert(binary_form=True) if channel is not None else None
         return hashlib.sha256(certificate).hexdigest() if certificate else ""
 

@@ -23,7 +23,10 @@ from bridge.model.errors import BridgeError
     help="Configuration file (TOML). The environment (DEVICE_BRIDGE_SECTION_KEY) and options override it.",
 )
 def run(data_dir: Path, http: str | None, mqtt: str | None, config_file: Path | None) -> None:
-    """Run the daemon until SIGTERM or SIGINT."""
+    """Run the daemon until SIGTERM or SIGINT.
+
+    SIGHUP (systemctl reload device-bridge) reads the TLS certificates of the MQTT listeners again; connections go on.
+    """
     from bridge import config, logs
 
     try:

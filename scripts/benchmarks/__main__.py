@@ -10,8 +10,10 @@ import click
 from scripts.benchmarks import servers
 from scripts.benchmarks.deliver import deliver
 from scripts.benchmarks.drain import drain
+from scripts.benchmarks.fanout import fanout
 from scripts.benchmarks.history import history
 from scripts.benchmarks.machine import machine
+from scripts.benchmarks.match import match
 from scripts.benchmarks.memory import memory
 from scripts.benchmarks.polls import polls
 from scripts.benchmarks.scale import scale_devices, scale_messages
@@ -73,6 +75,23 @@ def memory_command(quick: bool) -> None:
     """Memory of idle devices and of waiting messages."""
     with judged() as verdict:
         memory(verdict, devices=1000 if quick else 10_000, seconds=3 if quick else 10)
+
+
+@bench.command("match")
+@quick_option
+def match_command(quick: bool) -> None:
+    """Finding the subscribers of a topic among many subscriptions, against few."""
+    with judged() as verdict:
+        match(verdict, subscriptions=10_000 if quick else 100_000, rounds=5 if quick else 15)
+
+
+@bench.command("fanout")
+@quick_option
+def fanout_command(quick: bool) -> None:
+    """QoS 1, one client to 5,000 and 5,000 to one, against Mosquitto."""
+    with judged() as verdict:
+        peers, messages, rounds = (500, 10, 2) if quick else (5000, 20, 3)
+        fanout(verdict, peers=peers, messages=messages, rounds=rounds)
 
 
 @bench.command("polls")

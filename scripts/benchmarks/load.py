@@ -10,13 +10,15 @@ import sqlite3
 import sys
 import time
 from collections import Counter, deque
+from collections.abc import Awaitable, Callable
 from functools import partial
 
 import uvloop
 
 from bridge.values import split_address
 from scripts.benchmarks.crowd import PATIENCE, Crowd
-from scripts.benchmarks.plan import COLLECT, HOLD, POST, Plan, Report, device_name
+from scripts.benchmarks.peers import Peers
+from scripts.benchmarks.plan import COLLECT, FAN_IN, FAN_OUT, HOLD, POST, Plan, Report, device_name
 from scripts.benchmarks.process import busy_seconds, cpu_seconds
 from scripts.benchmarks.sender import Sender, Target
 
@@ -134,11 +136,47 @@ async def hold(plan: Plan) -> Report:
     return Report()
 
 
+async def fan_out(plan: Plan) -> Report:
+    peers = Peers(plan.mqtt, plan.devices, many_subscribe=True)
+    await peers.connect()
+
+    async def once() -> None:
+        received, acknowledged = peers.received + plan.devices, peers.acknowledged + 1
+        peers.one.publish()
+        await peers.until(received, acknowledged)
+
+    return await _in_rounds(plan, peers, once)
+
+
+async def fan_in(plan: Plan) -> Report:
+    peers = Peers(plan.mqtt, plan.devices, many_subscribe=False)
+    await peers.connect()
+
+    async def once() -> None:
+        received, acknowledged = peers.received + plan.devices, peers.acknowledged + plan.devices
+        for peer in peers.many:
+            peer.publish()
+        await peers.until(received, acknowledged)
+
+    return await _in_rounds(plan, peers, once)
+
+
+async def _in_rounds(plan: Plan, peers: Peers, once: Callable[[], Awaitable[None]]) -> Report:
+    await once()  # to warm up
+    meter = Meter(plan.pid)
+    for _ in range(plan.messages):
+        await once()
+    report = meter.report(plan.messages * plan.devices)
+    more = peers.received - (plan.messages + 1) * plan.devices
+    peers.close()
+    return dataclasses.replace(report, problems=(f"{more} messages received too often",) if more else ())
+
+
 def _crowd(plan: Plan) -> Crowd:
     return Crowd(plan.devices, plan.mqtt, subscribe=plan.subscribe)
 
 
-JOBS = {POST: post, COLLECT: collect, HOLD: hold}
+JOBS = {POST: post, COLLECT: collect, HOLD: hold, FAN_OUT: fan_out, FAN_IN: fan_in}
 
 
 def main() -> None:

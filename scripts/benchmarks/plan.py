@@ -8,7 +8,7 @@ SIZE = 64
 """Characters of a message."""
 NUMBER = 8
 """Those at its start: a counter."""
-POST, COLLECT, HOLD = "post", "collect", "hold"
+POST, COLLECT, HOLD, FAN_OUT, FAN_IN = "post", "collect", "hold", "fan-out", "fan-in"
 
 
 def device_name(index: int) -> str:
@@ -27,6 +27,8 @@ class Plan:
     `post`     connect the devices, then send to them over HTTP, warm up, measure.
     `collect`  connect the devices and wait until all of them have what is stored for them.
     `hold`     connect the devices and keep them until stdin ends.
+    `fan-out`  connect so many anonymous subscribers, and publish messages one after the other to all of them.
+    `fan-in`   connect so many anonymous publishers and one subscriber; all publish a message at once, and again.
     """
 
     job: str
@@ -44,7 +46,7 @@ class Plan:
     warm: float = 1.0
     seconds: float = 4.0
     messages: int = 0
-    """collect: what is stored for each device."""
+    """collect: what is stored for each device; fan-out, fan-in: how often all get one or send one."""
     pid: int = 0
     """The server, whose CPU time is read when measuring starts and ends."""
     database: str = ""

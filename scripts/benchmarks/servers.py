@@ -5,13 +5,15 @@ import dataclasses
 import json
 import os
 import resource
+import shutil
 import socket
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 from bridge.data_dir import ADDRESSES, ADMIN_TOKEN
 from scripts.benchmarks.plan import HOLD, Plan, Report
@@ -58,11 +60,15 @@ def echo() -> Iterator[Server]:
 
 
 @contextlib.contextmanager
-def daemon(data_dir: Path, tree: Path = CHECKOUT) -> Iterator[Server]:
-    """The daemon of the source tree `tree`, with its defaults. Raises BenchError when it cannot start or stop."""
+def daemon(
+    data_dir: Path, tree: Path = CHECKOUT, settings: Mapping[str, str] = MappingProxyType({})
+) -> Iterator[Server]:
+    """The daemon of the source tree `tree`, with its defaults but for these settings, named as in the environment.
+    Raises BenchError when it cannot start or stop."""
     options = ("--data-dir", str(data_dir), "--http", "127.0.0.1:0", "--mqtt", "127.0.0.1:0")
     environment = {name: value for name, value in os.environ.items() if not name.startswith("DEVICE_BRIDGE_")}
     environment |= {"PYTHONPATH": str(tree), "DEVICE_BRIDGE_LOG_LEVEL": "warning"}
+    environment |= {f"DEVICE_BRIDGE_{name}": value for name, value in settings.items()}
     with (data_dir / "log").open("w+") as log:
         start = time.perf_counter()
         process = subprocess.Popen(  # noqa: S603
@@ -72,6 +78,40 @@ def daemon(data_dir: Path, tree: Path = CHECKOUT) -> Iterator[Server]:
             yield _ready(process, data_dir, start)
         if process.returncode:
             raise BenchError(f"the daemon ended with {process.returncode}: {_tail(data_dir / 'log')}")
+
+
+@contextlib.contextmanager
+def mosquitto(*, inflight: int, queued: int) -> Iterator[Server]:
+    """With the same bounds as ours, storing nothing. Raises BenchError when it cannot start."""
+    with folder() as path, contextlib.closing(socket.socket()) as probe:
+        probe.bind(("127.0.0.1", 0))
+        address = "{}:{}".format(*probe.getsockname())
+        probe.close()
+        port = address.rpartition(":")[2]
+        config = path / "mosquitto.conf"
+        config.write_text(
+            f"listener {port} 127.0.0.1\nallow_anonymous true\npersistence false\nlog_type error\n"
+            f"max_inflight_messages {inflight}\nmax_queued_messages {queued}\nmax_queued_bytes 0\n"
+        )
+        with (path / "log").open("w+") as log:
+            command = [shutil.which("mosquitto") or "mosquitto", "-c", str(config)]
+            process = subprocess.Popen(command, stdout=log, stderr=log)  # noqa: S603
+            with _ending(process):
+                _listening(process, int(port), path / "log")
+                yield Server(process.pid, "", address)
+
+
+def _listening(process: "subprocess.Popen[bytes]", port: int, log: Path) -> None:
+    until = time.perf_counter() + READY_WITHIN
+    while True:
+        try:
+            socket.create_connection(("127.0.0.1", port)).close()
+        except ConnectionRefusedError:
+            if process.poll() is not None or time.perf_counter() > until:
+                raise BenchError(f"mosquitto did not start: {_tail(log)}") from None
+            time.sleep(POLL)
+        else:
+            return
 
 
 def run_load(plan: Plan) -> Report:

@@ -38,9 +38,13 @@ class Certificate:
         *,
         authority: bool = False,
         passphrase: bytes | None = None,
+        uri: str = "",
     ) -> Self:
         key = ec.generate_private_key(ec.SECP256R1())
         now = datetime.datetime.now(datetime.UTC)
+        names: list[x509.GeneralName] = [x509.DNSName(HOST)]
+        if uri:
+            names.append(x509.UniformResourceIdentifier(uri))
         certificate = (
             x509.CertificateBuilder()
             .subject_name(_name(name))
@@ -50,7 +54,7 @@ class Certificate:
             .not_valid_before(now - DAY)
             .not_valid_after(now + DAY)
             .add_extension(x509.BasicConstraints(ca=authority, path_length=None), critical=True)
-            .add_extension(x509.SubjectAlternativeName([x509.DNSName(HOST)]), critical=False)
+            .add_extension(x509.SubjectAlternativeName(names), critical=False)
             .sign(issuer.key if issuer else key, hashes.SHA256())
         )
         made = cls(folder / f"{name}.pem", folder / f"{name}.key", certificate, key)

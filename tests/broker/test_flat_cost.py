@@ -57,7 +57,7 @@ def register(site: Site, count: int) -> None:
 
 def connect(site: Site, number: int) -> Link:
     device_id = f"crowd-{number}"
-    link = Link(site.hub)
+    link = Link(site.hub, site.broker._listeners[0])
     link.connection_made(Sink())
     link.feed(encode(Connect(Version.V5, device_id, username=device_id, password=SECRET.encode()), Version.V5))
     assert link.session is not None

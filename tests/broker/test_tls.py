@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from bridge.broker import MqttBroker
+from bridge.broker.tls import Papers as Files
 from bridge.broker.tls import server_context
 from bridge.model.device import AuthType, Device, Slot
 from bridge.model.errors import BadSettings
@@ -220,7 +221,7 @@ async def test_a_client_that_does_not_speak_tls(site: Site) -> None:
 
 
 def test_old_versions_of_tls(papers: Papers) -> None:
-    context = server_context(str(papers.server.path), str(papers.server.key_path), "")
+    context = server_context(Files(str(papers.server.path), str(papers.server.key_path)))
     assert context.minimum_version is ssl.TLSVersion.TLSv1_2
 
 

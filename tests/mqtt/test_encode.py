@@ -1,4 +1,8 @@
+from dataclasses import replace
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from bridge.mqtt import (
     Auth,
@@ -24,7 +28,9 @@ from bridge.mqtt import (
     Version,
     Will,
     encode,
+    encode_publish_parts,
 )
+from tests.mqtt.strategies import packet_ids, publishes
 
 V31, V311, V5 = Version
 MALFORMED = ReasonCode.MALFORMED_PACKET
@@ -185,3 +191,19 @@ def test_flags_may_be_any_truth() -> None:
 
 def test_the_packet_id_of_qos_0_is_not_written() -> None:
     assert encode(Publish("a", packet_id=7), V311) == b"\x30\x03\x00\x01a"
+
+
+@pytest.mark.parametrize("version", Version)
+@given(st.data())
+def test_a_packet_id_fits_between_the_parts(version: Version, data: st.DataObject) -> None:
+    """Of a message to many, whatever its length."""
+    publish = data.draw(publishes(version, from_server=True).filter(lambda publish: publish.qos > 0))
+    publish.payload *= data.draw(st.sampled_from([1, 100, 10_000]))
+    packet_id = data.draw(packet_ids)
+    head, tail = encode_publish_parts(publish, version)
+    assert head + packet_id.to_bytes(2) + tail == encode(replace(publish, packet_id=packet_id), version)
+
+
+def test_parts_of_what_cannot_be_said() -> None:
+    with pytest.raises(ProtocolError):
+        encode_publish_parts(Publish("a/+", qos=1), V5)
