@@ -11,10 +11,10 @@ _LANDED = -1
 """`Flight.seq` of a message of an application that its device has (PUBREC), when the daemon that sent it is gone."""
 
 
-def wake(session: Session, kept: KeptState) -> None:
-    """The client of a restored session is back. Raises StoreUnavailable."""
+def wake(session: Session, kept: KeptState) -> bool:
+    """The client of a session is back. Whether the session was restored and not woken yet. Raises StoreUnavailable."""
     if not kept.asleep:
-        return
+        return False
     store = kept.keeping.store
     exchange = store.session_exchange(kept.key)
     count(session, kept)
@@ -31,6 +31,7 @@ def wake(session: Session, kept: KeptState) -> None:
             kept.settle_downlink(downlink.packet_id)
     kept.behind = session.queued > len(session.queue)
     kept.asleep = False
+    return True
 
 
 def count(session: Session, kept: KeptState) -> None:

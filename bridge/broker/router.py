@@ -66,6 +66,12 @@ class Router:
         session.subscriptions[grant.filter] = grant
         self._tree(session.identity.project).add(session, grant)
 
+    def review(self, session: Session) -> None:
+        """The client of a restored session is back: what the settings do not open to it any more is unsubscribed."""
+        for grant in list(session.subscriptions.values()):
+            if not self._access.may_subscribe(session.identity, grant.topics):
+                self.unsubscribe(session, grant.filter)
+
     def unsubscribe(self, session: Session, topic_filter: str) -> ReasonCode:
         """What the session was already chosen for still reaches it [MQTT-3.10.4-3]."""
         grant = session.subscriptions.pop(topic_filter, None)

@@ -69,9 +69,10 @@ class Sessions:
         if session is None:
             session = self._sessions[key] = Session(client_id, identity)
         else:
-            if session.kept is not None:
-                wake(session, session.kept)
+            asleep = session.kept is not None and wake(session, session.kept)
             session.identity = identity
+            if asleep:
+                self._router.review(session)
             self._away -= 1
         session.will = connect.will  # a will that was still waiting is not sent [MQTT-3.1.3-9]
         session.expiry = self._expiry(connect)

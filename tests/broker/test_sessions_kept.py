@@ -349,7 +349,7 @@ async def test_what_cannot_be_stored_is_not_acknowledged(site: Site, version: Ve
     async with site.writes_refused():
         packet_id = sender.publish("a", b"x", qos)
         if version is Version.V5:
-            answer = await sender.receive(Puback if qos == 1 else Pubrec)
+            answer: Puback | Pubrec = await sender.receive(Puback) if qos == 1 else await sender.receive(Pubrec)
             assert (answer.packet_id, answer.reason_code) == (packet_id, 0x83)
         else:
             assert await sender.ended() is None
@@ -364,6 +364,48 @@ async def test_what_reaches_no_kept_session_is_acknowledged_at_once(site: Site) 
     async with site.writes_refused():
         client.publish("a", b"x", 1)
         assert {type(packet) for packet in await client.before_pong()} >= {Puback}
+
+
+async def test_losses_are_tried_again(site: Site) -> None:
+    """What was acknowledged on a disk that refuses is written down later."""
+    client = await site.log_in(site.add_device(), properties=KEPT)
+    await client.subscribe("a")
+    await publish(site, "a", b"x")
+    sent = await client.receive(Publish)
+    await site.kept()
+    async with site.writes_refused():
+        client.send(Puback(sent.packet_id))
+        await client.quiet()
+        await site.store.flush()
+        assert site.hub.keeping is not None
+        assert site.hub.keeping.busy
+    await site.let_pass(2)
+    assert (await rows(site))["session_copy"] == 0
+
+
+async def test_a_subscription_that_cannot_be_stored(site: Site) -> None:
+    client = await site.log_in(site.add_device(), properties=KEPT)
+    await site.kept()
+    async with site.writes_refused():
+        client.send(Subscribe(1, [Subscription("a")]))
+        assert await client.ended() == 0x83
+
+
+# The settings are others than before
+
+
+async def test_topics_that_are_not_open_any_more(new_site: NewSite) -> None:
+    site = await new_site()
+    client = await site.log_in(site.add_device(), properties=KEPT)
+    await client.subscribe("a")
+    await client.subscribe("b")
+    await site.kept()
+    site._settings = mqtt(device_subscribe=("b",))
+    await site.restart()
+    client = await back(site)
+    await publish(site, "a", b"closed")
+    await publish(site, "b", b"open")
+    assert (await client.take()).payload == b"open"
 
 
 # Wills
