@@ -111,9 +111,6 @@ class Site:
     async def stop(self) -> None:
         for client in self._clients:
             client.abort()
-        await self._stop()
-
-    async def _stop(self) -> None:
         self.replies.stop()
         self.delivery.stop()
         await self.broker.stop()
@@ -121,7 +118,8 @@ class Site:
 
     async def restart(self) -> None:
         """A new daemon on the same file; the old one ends its connections."""
-        await self._stop()
+        self._clients = []
+        await self.stop()
         await self.__aenter__()
 
     async def crash(self) -> None:
