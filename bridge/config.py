@@ -51,6 +51,8 @@ CHECKS: dict[str, Callable[[Any], None]] = {
     "mqtt.websocket_tls_bind": values.check_address_if_any,
     "mqtt.device_publish": values.check_topic_filters,
     "mqtt.device_subscribe": values.check_topic_filters,
+    "mqtt.deny_publish": values.check_topic_filters,
+    "mqtt.deny_subscribe": values.check_topic_filters,
     "channels.lifetimes": lambda value: values.check_rules(value, 0.01, LONGEST),
     "channels.prefix": values.refusing(check_prefix),
     "channels.rules": values.refusing(parse_rules),

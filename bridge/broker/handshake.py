@@ -19,7 +19,8 @@ from bridge.broker.settings import MqttSettings
 from bridge.model.clock import Clock
 from bridge.model.errors import BridgeError
 from bridge.model.failed_logins import FailedLogins
-from bridge.mqtt import Connack, Connect, Properties, ReasonCode, Version
+from bridge.model.topics import user_topic
+from bridge.mqtt import Connack, Connect, Properties, ReasonCode, Version, is_as_indicated
 
 _log = logging.getLogger(__name__)
 
@@ -163,6 +164,8 @@ class Handshake:
             raise Refused(ReasonCode.CLIENT_IDENTIFIER_NOT_VALID, "empty client identifier")
         if connect.version is not Version.V5 and not self._tolerates(connect.keep_alive):
             raise Refused(ReasonCode.CLIENT_IDENTIFIER_NOT_VALID, f"keep-alive of {connect.keep_alive} s")
+        if connect.will is not None and not is_as_indicated(connect.will.payload, connect.will.properties):
+            raise Refused(ReasonCode.PAYLOAD_FORMAT_INVALID, "the will's payload is not UTF-8, as it says it is")
         if connect.will is not None and connect.will.retain and connect.version is Version.V5:  # [MQTT-3.2.2-13]
             raise Refused(ReasonCode.RETAIN_NOT_SUPPORTED, "retained messages are not available")
 
@@ -190,6 +193,8 @@ class Handshake:
         properties = self._properties(line, connect, session, keep_alive)
         properties.update(proof or {})  # [MQTT-4.12.0-5] [MQTT-4.12.0-6]
         line.send(Connack(present and connect.version is not Version.V31, ReasonCode.SUCCESS, properties))
+        if line.closing:  # it takes no CONNACK of that size
+            return
         _log.info(
             "client connected",
             extra={
@@ -208,7 +213,9 @@ class Handshake:
         return self._settings.min_keep_alive <= keep_alive <= self._settings.max_keep_alive
 
     def _keep_alive(self, connect: Connect) -> int:
-        """Only MQTT 5 clients can be told another value [MQTT-3.2.2-21]."""
+        """Only MQTT 5 clients can be told another value [MQTT-3.2.2-21] [MQTT-3.2.2-22]."""
+        if connect.version is Version.V5 and self._settings.server_keep_alive:
+            return self._settings.server_keep_alive
         longest = self._settings.max_keep_alive
         if connect.version is Version.V5 and not 0 < connect.keep_alive <= longest:
             return longest
@@ -224,6 +231,11 @@ class Handshake:
             maximum_packet_size=line.listener.max_packet_size,
             retain_available=0,
         )
+        if settings.topic_alias_maximum:
+            properties["topic_alias_maximum"] = settings.topic_alias_maximum
+        if connect.properties.get("request_response_information") and session.identity.device is not None:
+            # [MQTT-3.1.2-28] below this nobody but the platform and the device itself may publish
+            properties["response_information"] = user_topic(session.identity.device.device_id, "")
         if not connect.client_id:
             properties["assigned_client_identifier"] = session.client_id
         if keep_alive != connect.keep_alive:

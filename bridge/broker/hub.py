@@ -12,6 +12,7 @@ from bridge.broker.base import (
     UplinkKeeper,
     UplinkListener,
 )
+from bridge.broker.complaints import Complaints
 from bridge.broker.handshake import Handshake
 from bridge.broker.identity import TopicAccess
 from bridge.broker.keeping import Keeping
@@ -44,6 +45,7 @@ class Hub:
         loop = asyncio.get_running_loop()
         self.wheel = Wheel(loop)
         self.turns = Turns()
+        self.complaints = Complaints()
         access = TopicAccess(settings, directory)
         self.outbound = Outbound(settings, plugins)
         self.router = Router(settings, access, self.outbound)

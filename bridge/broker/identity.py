@@ -47,8 +47,12 @@ class TopicAccess:
         self._directory = directory
         self._publish = settings.device_publish
         self._subscribe = settings.device_subscribe
+        self._deny_publish = settings.deny_publish
+        self._deny_subscribe = settings.deny_subscribe
 
     def may_publish(self, identity: Identity, topic: str) -> bool:
+        if self._deny_publish and any(matches(rule, topic) for rule in self._deny_publish):
+            return False
         if identity.unrestricted:
             return not _is_figure(topic)
         if identity.device is None:
@@ -60,7 +64,10 @@ class TopicAccess:
         )
 
     def may_subscribe(self, identity: Identity, topic_filter: str) -> bool:
-        """Whether every topic that the filter matches is open."""
+        """Whether every topic that the filter matches is open. What matches some that are denied is granted without
+        these, see `is_withheld`."""
+        if any(covers(rule, topic_filter) for rule in self._deny_subscribe):
+            return False
         if identity.unrestricted:
             return True
         if identity.device is None:
@@ -69,6 +76,10 @@ class TopicAccess:
         return any(covers(rule, topic_filter) for rule in (own, *self._subscribe)) or self._carries(
             identity.device, topic_filter
         )
+
+    def is_withheld(self, topic: str) -> bool:
+        """Whether nobody may be subscribed to the topic, however wide the filter."""
+        return bool(self._deny_subscribe) and any(matches(rule, topic) for rule in self._deny_subscribe)
 
     def _carries(self, gateway: Device, topic: str) -> bool:
         """Whether the topic, or topic filter, lies in the tree of a device behind this one."""

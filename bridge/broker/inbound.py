@@ -2,10 +2,23 @@
 
 from functools import partial
 
+from bridge.broker import explanations
+from bridge.broker.aliases import InboundAliases
 from bridge.broker.hub import Hub
 from bridge.broker.receipts import Receipts
 from bridge.broker.session import Line, Session
-from bridge.mqtt import Puback, Pubcomp, Publish, Pubrec, Pubrel, ReasonCode, Version
+from bridge.mqtt import (
+    Properties,
+    ProtocolError,
+    Puback,
+    Pubcomp,
+    Publish,
+    Pubrec,
+    Pubrel,
+    ReasonCode,
+    Version,
+    is_as_indicated,
+)
 
 _MOST_HELD = 262_144
 """Bytes of messages from one client that wait for their commit; beyond that it is not read until half of them have."""
@@ -14,24 +27,69 @@ _MOST_HELD = 262_144
 class Inbound:
     """Of one connection."""
 
-    __slots__ = ("_hub", "_line", "_receipts")
+    __slots__ = ("_aliases", "_hub", "_line", "_open", "_receipts")
 
     def __init__(self, hub: Hub, line: Line) -> None:
         self._hub = hub
         self._line = line
         self._receipts: Receipts | None = None
+        self._aliases: InboundAliases | None = None
+        self._open: set[int] | None = None
+        """Packet identifiers of messages that came on this connection and are not acknowledged (QoS 1) or completed
+        (QoS 2). Only of MQTT 5: before, there is no Receive Maximum, and a client may use an identifier as it likes."""
+
+    def holds(self, session: Session, packet_id: int) -> bool:
+        """Whether an MQTT 5 client uses the identifier for a message that is not done [MQTT-2.2.1-3]."""
+        if self._line.version is not Version.V5:
+            return False
+        return packet_id in session.incoming or (self._open is not None and packet_id in self._open)
 
     def publish(self, session: Session, publish: Publish) -> None:
-        if "topic_alias" in publish.properties:  # ours is 0, so none may be used [MQTT-3.3.2-9]
-            self._line.refuse(ReasonCode.TOPIC_ALIAS_INVALID, "topic alias")
+        if publish.properties and not self._understands(publish):
             return
         if publish.retain and self._line.version is Version.V5:  # [MQTT-3.2.2-14]
-            self._line.refuse(ReasonCode.RETAIN_NOT_SUPPORTED, "retained messages are not available")
+            message = "retained messages are not available"
+            self._line.refuse(ReasonCode.RETAIN_NOT_SUPPORTED, message, clause="MQTT-3.2.2-14")
             return
-        if publish.qos == 2:
+        if self._exceeds(publish):
+            message = f"more than {self._hub.settings.receive_maximum} messages not acknowledged"
+            self._line.refuse(ReasonCode.RECEIVE_MAXIMUM_EXCEEDED, message, clause="MQTT-3.3.4-7")
+        elif not is_as_indicated(publish.payload, publish.properties):
+            self._refuse_payload(session, publish)
+        elif publish.qos == 2:
             self._publish_exactly_once(session, publish)
+        elif publish.qos and self.holds(session, publish.packet_id):
+            self._answer(session, publish, ReasonCode.PACKET_IDENTIFIER_IN_USE)
         else:
             self._accept(session, publish)
+
+    def _understands(self, publish: Publish) -> bool:
+        """Resolve what the client abbreviated."""
+        if "topic_alias" not in publish.properties:
+            return True
+        if self._aliases is None:
+            self._aliases = InboundAliases(self._hub.settings.topic_alias_maximum)
+        try:
+            self._aliases.resolve(publish)
+        except ProtocolError as error:
+            self._line.refuse(error.reason_code, error.message, clause=error.clause)
+            return False
+        return True
+
+    def _exceeds(self, publish: Publish) -> bool:
+        """One more than our Receive Maximum [MQTT5 3.3.4]."""
+        waiting = self._open
+        if not waiting or not publish.qos or len(waiting) < self._hub.settings.receive_maximum:
+            return False
+        return publish.packet_id not in waiting
+
+    def _refuse_payload(self, session: Session, publish: Publish) -> None:
+        """[MQTT5 3.3.2.3.2] at QoS 0 nothing but a DISCONNECT tells the client."""
+        if publish.qos:
+            self._answer(session, publish, ReasonCode.PAYLOAD_FORMAT_INVALID)
+        else:
+            message = "payload is not UTF-8, as its Payload Format Indicator says"
+            self._line.refuse(ReasonCode.PAYLOAD_FORMAT_INVALID, message, clause="MQTT5 3.3.2.3.2")
 
     def _publish_exactly_once(self, session: Session, publish: Publish) -> None:
         """[MQTT-4.3.3] routed when it comes, and not again until it is released."""
@@ -43,8 +101,8 @@ class Inbound:
             self._line.refuse(ReasonCode.SERVER_BUSY, "a message of an earlier connection is not stored yet")
         elif packet_id in session.incoming:
             self._answer(session, publish, ReasonCode.SUCCESS)
-        elif len(session.incoming) >= self._hub.settings.receive_maximum:  # [MQTT-3.3.4-9]
-            self._line.refuse(ReasonCode.RECEIVE_MAXIMUM_EXCEEDED, "too many QoS 2 messages not released")
+        elif self.holds(session, packet_id):  # at QoS 1
+            self._answer(session, publish, ReasonCode.PACKET_IDENTIFIER_IN_USE)
         else:
             session.incoming.add(packet_id)
             self._accept(session, publish)
@@ -86,11 +144,22 @@ class Inbound:
         if receipts is None:
             receipts = self._receipts = Receipts()
         receipts.owe(session, publish, reason)
+        self._occupy(publish)
         if reason is None and publish.qos == 2:
             session.storing[publish.packet_id] = self._line
         if receipts.held > _MOST_HELD and not self._line.stalled:
             self._line.stalled = True
             self._line.pause_reading()
+
+    def _occupy(self, publish: Publish) -> None:
+        if publish.qos and self._line.version is Version.V5:
+            if self._open is None:
+                self._open = set()
+            self._open.add(publish.packet_id)
+
+    def _free(self, packet_id: int) -> None:
+        if self._open is not None:
+            self._open.discard(packet_id)
 
     def _kept(self, publish: Publish, reason: ReasonCode) -> None:
         """What the client sent is durable, or cannot be."""
@@ -110,17 +179,30 @@ class Inbound:
     def _acknowledge(self, publish: Publish, reason: ReasonCode) -> None:
         if publish.qos == 0:
             return
-        if reason in _NOT_KEPT and self._line.version is not Version.V5:
-            # Before 5 there is no other answer than yes: it is sent again on the next connection [MQTT-4.8.0-2]
-            # [MQTT-4.4.0-1 of 3.1.1].
+        if self._line.version is not Version.V5:
+            self._acknowledge_before_5(publish, reason)
+            return
+        if publish.qos == 2 and reason < 0x80:
+            self._occupy(publish)  # until its PUBCOMP
+        elif reason is not ReasonCode.PACKET_IDENTIFIER_IN_USE:
+            self._free(publish.packet_id)
+        why = explanations.of_message(reason) if reason >= 0x80 else Properties()
+        self._line.send((Puback if publish.qos == 1 else Pubrec)(publish.packet_id, reason, why))
+
+    def _acknowledge_before_5(self, publish: Publish, reason: ReasonCode) -> None:
+        """There is no other answer than yes. What is not allowed is taken and goes nowhere [MQTT3-3.3.5-2]; what could
+        not be stored is sent again on the next connection [MQTT-4.8.0-2] [MQTT-4.4.0-1 of 3.1.1]."""
+        if reason in _NOT_KEPT:
             self._line.refuse(reason, "a message of the client cannot be stored now")
             return
-        self._line.send((Puback if publish.qos == 1 else Pubrec)(publish.packet_id, reason))
+        self._line.send((Puback if publish.qos == 1 else Pubrec)(publish.packet_id))
 
     def pubrel(self, session: Session, packet: Pubrel) -> None:
         known = packet.packet_id in session.incoming
         session.incoming.discard(packet.packet_id)
-        pubcomp = Pubcomp(packet.packet_id, ReasonCode.SUCCESS if known else ReasonCode.PACKET_IDENTIFIER_NOT_FOUND)
+        self._free(packet.packet_id)
+        reason = ReasonCode.SUCCESS if known else ReasonCode.PACKET_IDENTIFIER_NOT_FOUND
+        pubcomp = Pubcomp(packet.packet_id, reason, explanations.of_message(reason))
         kept = session.kept
         if kept is None:
             self._line.send(pubcomp)

@@ -1,16 +1,20 @@
 """One client's connection: what each packet from it means."""
 
-import logging
+import asyncio
 from collections import deque
 from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+from bridge.broker import explanations
+from bridge.broker.aliases import OutboundAliases
 from bridge.broker.authentication import Authentication
+from bridge.broker.complaints import Complaint
 from bridge.broker.hub import Hub
 from bridge.broker.inbound import Inbound
 from bridge.broker.listeners import Listener
-from bridge.broker.session import Session
+from bridge.broker.quota import Quota
+from bridge.broker.session import Aliases, Session
 from bridge.broker.wire import Wire
 from bridge.model.message import AcknowledgedBy
 from bridge.mqtt import (
@@ -22,6 +26,7 @@ from bridge.mqtt import (
     PacketType,
     Pingreq,
     Pingresp,
+    Properties,
     ProtocolError,
     Puback,
     Pubcomp,
@@ -34,11 +39,11 @@ from bridge.mqtt import (
     Unsuback,
     Unsubscribe,
     Version,
+    encode,
     is_allowed,
     return_code,
 )
 
-_log = logging.getLogger(__name__)
 _NO_IDENTIFIER = [0]
 _KEEP_ALIVE_FACTOR = 1.5
 """[MQTT-3.1.2-22]"""
@@ -48,14 +53,18 @@ class Link(Wire):
     """`session` is None until a CONNECT is accepted, and again when the session is taken away from this connection."""
 
     __slots__ = (
+        "_explains",
         "_held",
         "_holds",
         "_hub",
         "_inbound",
         "_look",
         "_opened",
+        "_particular",
         "_patience",
+        "_quota",
         "_sent",
+        "aliases",
         "authentication",
         "listener",
         "max_packet_size",
@@ -73,6 +82,12 @@ class Link(Wire):
         self._held: deque[Packet] | None = None
         self._sent: list[int] = []
         self._inbound = Inbound(hub, self)
+        rate = hub.settings.max_publish_rate
+        self._quota = Quota(rate) if rate else None
+        self._explains = True
+        self._particular = not hub.settings.reason_strings
+        """Not every packet that can be encoded may be sent."""
+        self.aliases: Aliases | None = None
         self.authentication: Authentication | None = None
         self.session: Session | None = None
         self.max_packet_size = 0
@@ -101,7 +116,7 @@ class Link(Wire):
             self._connect(packet)
 
     def failed(self, error: ProtocolError) -> None:
-        self.refuse(error.reason_code, str(error))
+        self.refuse(error.reason_code, error.message, clause=error.clause)
 
     def lost(self) -> None:
         self._hub.closed(self)
@@ -134,7 +149,7 @@ class Link(Wire):
         if self.session is None:
             self.refuse(ReasonCode.KEEP_ALIVE_TIMEOUT, "no CONNECT in time", answer=False)
         else:
-            self.refuse(ReasonCode.KEEP_ALIVE_TIMEOUT, "keep-alive expired")
+            self.refuse(ReasonCode.KEEP_ALIVE_TIMEOUT, "keep-alive expired", clause="MQTT-3.1.2-22")
         return 0
 
     # for the hub
@@ -150,7 +165,9 @@ class Link(Wire):
     def begin(self, session: Session, connect: Connect, keep_alive: int) -> None:
         """The CONNECT is accepted; from now on this is the session's connection."""
         self.session = session
-        self.max_packet_size = connect.properties.get("maximum_packet_size", 0)
+        aliases = min(connect.properties.get("topic_alias_maximum", 0), self._hub.settings.topic_alias_maximum)
+        if aliases:  # [MQTT-3.1.2-26] [MQTT-3.1.2-27]
+            self.aliases = OutboundAliases(aliases)
         self.watch(keep_alive * _KEEP_ALIVE_FACTOR)
 
     def hold(self) -> None:
@@ -173,6 +190,16 @@ class Link(Wire):
             self._held = None
             self.resume_reading()
 
+    def resume_reading(self) -> None:
+        if self._held is None:
+            super().resume_reading()
+
+    def send(self, packet: Packet) -> None:
+        if self._particular:
+            self._send_fitting(packet)
+        else:
+            self.write(encode(packet, self.version))
+
     def confirm_when_written(self, seq: int) -> None:
         self._sent.append(seq)
 
@@ -180,41 +207,65 @@ class Link(Wire):
         """[MQTT-3.1.2-24]"""
         return not self.max_packet_size or size <= self.max_packet_size
 
-    def refuse(self, reason: ReasonCode, message: str, *, client: str = "-", answer: bool = True) -> None:
+    def refuse(
+        self, reason: ReasonCode, message: str, *, client: str = "-", answer: bool = True, clause: str = ""
+    ) -> None:
         """End the connection for a reason: CONNACK before the CONNECT is accepted, DISCONNECT afterwards, where the
         version has one."""
         session = self.session
-        _log.warning(
-            "connection refused" if session is None else "connection ended",
-            extra={"client": session.client_id if session else client, "peer": self.peer, "reason": message},
-        )
+        title = "connection refused" if session is None else "connection ended"
+        client = session.client_id if session else client
+        self._hub.complaints.tell(self._wheel.now, Complaint(title, client, self.peer, reason, message, clause))
+        why = explanations.of_end(reason, message, clause)
         if session is None and answer:
-            self._refuse_connect(reason)
-        self.end(reason)
+            self._refuse_connect(reason, why)
+        self.end(reason, why)
 
-    def end(self, reason: ReasonCode) -> None:
+    def end(self, reason: ReasonCode, why: Properties | None = None) -> None:
         """Close, and say why where the version can [MQTT-4.13.1-1]."""
         if self.session is not None and self.version is Version.V5:
             sayable = is_allowed(reason, PacketType.DISCONNECT)
-            self.send(Disconnect(reason if sayable else _IN_OTHER_WORDS.get(reason, ReasonCode.PROTOCOL_ERROR)))
+            code = reason if sayable else _IN_OTHER_WORDS.get(reason, ReasonCode.PROTOCOL_ERROR)
+            self.send(Disconnect(code, why or Properties()))
         self.hang_up()
         if self.session is not None:
             self._hub.sessions.detach(self, normal=False)
 
-    def _refuse_connect(self, reason: ReasonCode) -> None:
+    def _refuse_connect(self, reason: ReasonCode, why: Properties) -> None:
         level = self._decoder.version or self._decoder.requested_level
         if level is None:
             return  # nothing that looks like a CONNECT gets an answer [MQTT-3.1.4-1]
         self.version = Version.V5 if level >= Version.V5 else Version.V311
         code = reason if self.version is Version.V5 else return_code(reason)
         if self.version is Version.V5 or reason not in _NO_RETURN_CODE:
-            self.send(Connack(False, code))
+            self.send(Connack(False, code, why))
+
+    def _send_fitting(self, packet: Packet) -> None:
+        """What explains goes when the client does not want it or the packet gets too large with it; an answer that is
+        still too large cannot be given, and without it the client is lost."""
+        if not (self._explains or type(packet) in _MAY_EXPLAIN) or not self._hub.settings.reason_strings:
+            _say_less(packet)  # [MQTT-3.1.2-29]
+        data = encode(packet, self.version)
+        if not self.fits(len(data)) and _say_less(packet):
+            # [MQTT-3.2.2-19] [MQTT-3.2.2-20] [MQTT-3.4.2-2] [MQTT-3.4.2-3] [MQTT-3.5.2-2] [MQTT-3.5.2-3]
+            # [MQTT-3.7.2-2] [MQTT-3.7.2-3] [MQTT-3.9.2-1] [MQTT-3.9.2-2] [MQTT-3.11.2-1] [MQTT-3.11.2-2]
+            # [MQTT-3.14.2-3] [MQTT-3.14.2-4] [MQTT-3.15.2-2] [MQTT-3.15.2-3]
+            data = encode(packet, self.version)
+        if self.fits(len(data)):
+            self.write(data)
+        elif self.session is not None and not isinstance(packet, Disconnect):
+            message = f"{type(packet).__name__.upper()} of {len(data):,} bytes is larger than the client takes"
+            self.refuse(ReasonCode.PACKET_TOO_LARGE, message, clause="MQTT-3.1.2-24")
 
     # Packets of a client
 
     def _connect(self, packet: Packet) -> None:
         assert isinstance(packet, Connect)  # noqa: S101  the decoder lets nothing else come first
         self.version = packet.version
+        if packet.properties:
+            self.max_packet_size = packet.properties.get("maximum_packet_size", 0)
+            self._explains = packet.properties.get("request_problem_information", 1) != 0
+            self._particular = self._particular or self.max_packet_size > 0 or not self._explains
         self._hub.handshake.begin(self, packet)
 
     def _auth(self, session: Session, packet: Auth) -> None:
@@ -224,11 +275,24 @@ class Link(Wire):
             self.authentication.received(packet)
 
     def _unexpected(self, session: Session, packet: Packet) -> None:
-        # [MQTT-3.1.0-2] a second CONNECT
-        self.refuse(ReasonCode.PROTOCOL_ERROR, f"{type(packet).__name__} not allowed now")
+        # [MQTT-3.1.0-2] a second CONNECT; AUTH without a method [MQTT-4.12.0-7]
+        clause = "MQTT-3.1.0-2" if isinstance(packet, Connect) else "MQTT-4.12.0-7"
+        self.refuse(ReasonCode.PROTOCOL_ERROR, f"{type(packet).__name__.upper()} not allowed now", clause=clause)
 
     def _publish(self, session: Session, packet: Publish) -> None:
         self._inbound.publish(session, packet)
+        if self._quota is not None:
+            loop = asyncio.get_running_loop()
+            wait = self._quota.take(loop.time())
+            if wait:
+                self.hold()
+                loop.call_later(wait, self._go_on)
+
+    def _go_on(self) -> None:
+        """What the client sent while it was not read is read now; it was not silent."""
+        if not self.closing:
+            self.seen = self._wheel.now
+            self.release()
 
     def _pubrel(self, session: Session, packet: Pubrel) -> None:
         self._inbound.pubrel(session, packet)
@@ -255,22 +319,34 @@ class Link(Wire):
         if self.closing:
             return
         (identifier,) = packet.properties.get("subscription_identifiers", _NO_IDENTIFIER)
-        codes = [
-            self._hub.router.subscribe(session, subscription, identifier)  # [MQTT-3.8.4-5] in this order
-            if allowed is None or allowed[index]
-            else ReasonCode.NOT_AUTHORIZED
-            for index, subscription in enumerate(packet.subscriptions)
-        ]
-        if self.version is not Version.V5:
+        if self._inbound.holds(session, packet.packet_id):
+            codes: list[int] = [ReasonCode.PACKET_IDENTIFIER_IN_USE] * len(packet.subscriptions)
+        else:
+            codes = [
+                self._hub.router.subscribe(session, subscription, identifier)  # [MQTT-3.8.4-5] in this order
+                if allowed is None or allowed[index]
+                else ReasonCode.NOT_AUTHORIZED
+                for index, subscription in enumerate(packet.subscriptions)
+            ]
+        if self.version is Version.V5:
+            why = explanations.of_filters([each.filter for each in packet.subscriptions], codes)
+        else:
             codes = [min(code, 0x80) for code in codes]  # [MQTT-3.8.4-5]
-        self._confirm(session, Suback(packet.packet_id, codes))
+            why = Properties()
+        self._confirm(session, Suback(packet.packet_id, codes, why))
         if session.identity.device is not None and min(codes) < 0x80:
             self._hub.listener.subscribed(session.identity.device.key)
 
     def _unsubscribe(self, session: Session, packet: Unsubscribe) -> None:
-        codes = [self._hub.router.unsubscribe(session, topic_filter) for topic_filter in packet.filters]
-        told = [int(code) for code in codes] if self.version is Version.V5 else []
-        self._confirm(session, Unsuback(packet.packet_id, told))
+        if self._inbound.holds(session, packet.packet_id):
+            codes: list[int] = [ReasonCode.PACKET_IDENTIFIER_IN_USE] * len(packet.filters)
+        else:
+            codes = [self._hub.router.unsubscribe(session, topic_filter) for topic_filter in packet.filters]
+        if self.version is Version.V5:
+            why = explanations.of_filters(packet.filters, codes)
+            self._confirm(session, Unsuback(packet.packet_id, codes, why))
+        else:
+            self._confirm(session, Unsuback(packet.packet_id, []))
 
     def _confirm(self, session: Session, packet: Suback | Unsuback) -> None:
         """What a session that is kept has been granted outlives the daemon from then on."""
@@ -295,11 +371,25 @@ class Link(Wire):
         expiry = packet.properties.get("session_expiry_interval")
         if expiry is not None:
             if expiry and not session.expiry:  # [MQTT-3.14.2.2.2]
-                self.refuse(ReasonCode.PROTOCOL_ERROR, "session expiry set in DISCONNECT though it was 0 in CONNECT")
+                message = "session expiry set in DISCONNECT though it was 0 in CONNECT"
+                self.refuse(ReasonCode.PROTOCOL_ERROR, message, clause="MQTT5 3.14.2.2.2")
                 return
             session.expiry = min(expiry, self._hub.settings.max_session_expiry)
         self.hang_up()
         self._hub.sessions.detach(self, normal=packet.reason_code == ReasonCode.SUCCESS)
+
+
+_MAY_EXPLAIN = frozenset((Connack, Disconnect, Publish))
+"""Whoever asks for no problem information is told problems in these all the same [MQTT-3.1.2-29]."""
+
+
+def _say_less(packet: Packet) -> bool:
+    """Whether there was something to leave out."""
+    properties = getattr(packet, "properties", None)
+    if not properties or isinstance(packet, Publish):
+        return False
+    reason = properties.pop("reason_string", None)
+    return properties.pop("user_properties", reason) is not None
 
 
 _IN_OTHER_WORDS = {ReasonCode.SERVER_UNAVAILABLE: ReasonCode.SERVER_BUSY}

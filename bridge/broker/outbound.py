@@ -75,6 +75,8 @@ class Outbound:
         """False: larger than what the client takes. Between clients that counts as delivered [MQTT-3.1.2-25].
 
         `copy`: what it is encoded once for; then the packet identifier is not in `publish`."""
+        if line.aliases is not None:
+            return line.aliases.send(line, publish, packet_id)
         data = self._fitting(line, publish, packet_id, copy)
         if data is None:
             return False
@@ -163,7 +165,10 @@ class Outbound:
     def puback(self, session: Session, packet: Puback) -> None:
         """Whatever the reason code: a message that is refused goes to nobody else [MQTT-4.8.2-6]."""
         flight = session.flights.get(packet.packet_id)
-        if flight is None or flight.qos != 1:
+        if flight is None:
+            return
+        if flight.qos != 1:
+            _contradict(session, packet)
             return
         self._settle(session, packet.packet_id)
         if flight.seq:
@@ -172,8 +177,12 @@ class Outbound:
 
     def pubrec(self, line: Line, session: Session, packet: Pubrec) -> None:
         flight = session.flights.get(packet.packet_id)
-        if flight is None or flight.qos != 2:
-            line.send(Pubrel(packet.packet_id, ReasonCode.PACKET_IDENTIFIER_NOT_FOUND))
+        if flight is None:
+            if packet.reason_code < 0x80:  # a refusal is the end of it [MQTT-4.3.3-4]
+                line.send(Pubrel(packet.packet_id, ReasonCode.PACKET_IDENTIFIER_NOT_FOUND))
+            return
+        if flight.qos != 2:
+            _contradict(session, packet)
             return
         received = flight.released
         if flight.seq and not received:  # before it is written down as released: what is not finished is sent again
@@ -186,9 +195,13 @@ class Outbound:
 
     def pubcomp(self, session: Session, packet: Pubcomp) -> None:
         flight = session.flights.get(packet.packet_id)
-        if flight is not None and flight.released:
-            self._settle(session, packet.packet_id)
-            self.refill(session)
+        if flight is None:
+            return
+        if not flight.released:
+            _contradict(session, packet)
+            return
+        self._settle(session, packet.packet_id)
+        self.refill(session)
 
     def _acknowledged(self, session: Session, seq: int, packet: Puback | Pubrec) -> None:
         if session.identity.device is not None:
@@ -258,26 +271,24 @@ class Outbound:
         """It is sent for the first time. Without a `copy` it has waited."""
         packet_id = session.next_packet_id() if publish.qos else 0
         leaving = publish if copy is not None else self._leaving(publish, packet_id, expires)
-        data = self._fitting(line, leaving, packet_id, copy)
         kept = session.kept
-        if data is None:  # [MQTT-3.1.2-25]
+        held = kept is not None and publish.qos > 0 and (publish.qos == 2 or kept.holding > 0)
+        data = self._fitting(line, leaving, packet_id, copy) if held else None
+        if data is None and (held or not self.transmit(line, leaving, packet_id, copy)):  # [MQTT-3.1.2-25]
             if kept is not None and place:
                 kept.settle(place)
             return
         if not publish.qos:
-            line.write(data)
             return
         if kept is not None:
             if not place:
                 place = kept.cursor = kept.owe(publish, expires, share)
             kept.number(place, packet_id)
         flight = session.flights[packet_id] = Flight(publish, 0, publish.qos, False, expires, share, place)
-        if kept is None or (publish.qos == 1 and not kept.holding):
-            line.write(data)
-            return
-        flight.held, flight.sent = True, False  # a crash must not make the daemon send it as a new one [MQTT-4.3.3-2]
-        kept.holding += 1
-        kept.when_numbered(place, partial(self._depart, line, session, packet_id, data))
+        if kept is not None and data is not None:  # a crash must not make the daemon send it as a new one
+            flight.held, flight.sent = True, False
+            kept.holding += 1
+            kept.when_numbered(place, partial(self._depart, line, session, packet_id, data))
 
     def _depart(self, line: Line, session: Session, packet_id: int, data: bytes, stored: bool) -> None:
         """What a message waited for is durable, or cannot be: then its sender was told so."""
@@ -345,3 +356,10 @@ class Outbound:
 def _send(line: Line, session: Session, packet_id: int) -> None:
     if session.line is line:
         line.send(Pubrel(packet_id))
+
+
+def _contradict(session: Session, packet: Puback | Pubrec | Pubcomp) -> None:
+    """The message is there, and this is not what can be said of it: inconsistent with the state [MQTT5 1.2]."""
+    if session.line is not None:
+        message = f"{type(packet).__name__.upper()} for a message that waits for another acknowledgement"
+        session.line.refuse(ReasonCode.PROTOCOL_ERROR, message, clause="MQTT5 4.3")

@@ -50,7 +50,7 @@ class Router:
         SUBSCRIBE, 0 for none."""
         grant = Grant.of(subscription, identifier)
         if not self._access.may_subscribe(session.identity, grant.topics):
-            return ReasonCode.NOT_AUTHORIZED
+            return int(self._settings.deny_subscribe_code, 16)
         if grant.topics.count("/") >= _MOST_LEVELS:
             return ReasonCode.TOPIC_FILTER_INVALID
         known = session.subscriptions
@@ -151,6 +151,8 @@ class Router:
     ) -> int:
         """Hand a message to every subscriber, or every one that is connected, and to one member of each shared
         subscription. Returns how many there are."""
+        if self._access.is_withheld(publish.topic):
+            return 0
         expiry = publish.properties.get("message_expiry_interval")
         expires = self._loop.time() + expiry if expiry is not None else 0.0
         fanout = Fanout(publish, expires)

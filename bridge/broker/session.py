@@ -71,6 +71,13 @@ class Absence(Protocol):
     tick: int
 
 
+class Aliases(Protocol):
+    """`bridge.broker.aliases` has the one there is."""
+
+    def send(self, line: "Line", publish: Publish, packet_id: int = 0) -> bool:
+        """False: larger than what the client takes. `packet_id`: if it is not in `publish`."""
+
+
 class Shared(Protocol):
     """A shared subscription as its members see it; `bridge.broker.shared` has the one there is."""
 
@@ -95,6 +102,8 @@ class Line(Protocol):
     """The client does not read what it is sent."""
     stalled: bool
     """What it sent is not worked off yet; more is not read."""
+    aliases: "Aliases | None"
+    """Of topics towards the client, if it allows any."""
 
     @property
     def fingerprint(self) -> str:
@@ -139,9 +148,11 @@ class Line(Protocol):
     @property
     def peer(self) -> str: ...
 
-    def refuse(self, reason: ReasonCode, message: str, *, client: str = "-", answer: bool = True) -> None:
+    def refuse(
+        self, reason: ReasonCode, message: str, *, client: str = "-", answer: bool = True, clause: str = ""
+    ) -> None:
         """End the connection for a reason that is logged, and told where the version can. `client`: the identifier it
-        asked for, as long as it has no session."""
+        asked for, as long as it has no session. `clause`: what it broke, if it broke the standard."""
 
     def end(self, reason: ReasonCode) -> None: ...
 

@@ -84,11 +84,33 @@ class MqttSettings:
         minimum=5,
         maximum=65_535,
     )
+    server_keep_alive: int = setting(
+        0,
+        "Keep-alive in seconds that every MQTT 5 client is told to use; 0: its own.",
+        minimum=0,
+        maximum=65_535,
+    )
     max_inflight: int = setting(
         64, "QoS 1 and 2 messages on their way to one client that it has not acknowledged.", minimum=1, maximum=65_535
     )
     receive_maximum: int = setting(
-        64, "QoS 2 messages of one client that are not completed; more is an error.", minimum=1, maximum=65_535
+        64,
+        "QoS 1 and 2 messages of one MQTT 5 client that are not acknowledged or completed; more is an error.",
+        minimum=1,
+        maximum=65_535,
+    )
+    topic_alias_maximum: int = setting(
+        16,
+        "Topic aliases of one MQTT 5 connection, those of the client and as many of the broker's; 0: none.",
+        minimum=0,
+        maximum=65_535,
+    )
+    max_publish_rate: int = setting(
+        0,
+        "Messages a second that are read from one client, after a burst of one second; it is not read faster. "
+        "0: no limit.",
+        minimum=0,
+        maximum=1_000_000,
     )
     max_packet_size: int = setting(
         1_114_112, "Largest packet accepted from a client, in bytes.", minimum=1024, maximum=268_435_460
@@ -120,6 +142,22 @@ class MqttSettings:
     )
     device_subscribe: tuple[str, ...] = setting(
         ("#", "$oc/broadcast/#"), "Topic filters a device may subscribe to, besides its own tree."
+    )
+    deny_publish: tuple[str, ...] = setting(
+        (), "Topic filters that no client may publish to, whatever else it may; answered with 0x87 in MQTT 5."
+    )
+    deny_subscribe: tuple[str, ...] = setting(
+        (),
+        "Topic filters that no client may subscribe to; what matches them reaches no subscriber of a wider filter "
+        "either.",
+    )
+    deny_subscribe_code: str = setting(
+        "0x87",
+        "What an MQTT 5 client is answered whose subscription is not allowed: not authorized, or unspecified error.",
+        choices=("0x87", "0x80"),
+    )
+    reason_strings: bool = setting(
+        True, "MQTT 5 clients are told in words why something is refused, unless they ask for no problem information."
     )
     plugins: Mapping[str, Any] = field(
         default_factory=dict,

@@ -29,6 +29,7 @@ from bridge.mqtt.packets import (
     Version,
     Will,
 )
+from bridge.mqtt.payload_format import is_as_indicated
 from bridge.mqtt.properties import Properties
 from bridge.mqtt.reasons import ProtocolError, ReasonCode, ReturnCode, return_code
 from bridge.mqtt.topics import check_topic_filter, check_topic_name, covers, matches, split_shared
@@ -66,6 +67,7 @@ __all__ = [
     "encode",
     "encode_publish_parts",
     "is_allowed",
+    "is_as_indicated",
     "matches",
     "return_code",
     "split_shared",

@@ -4,10 +4,16 @@ A reader takes the bytes, where to start, and where the enclosing packet or prop
 where the next field starts. A field that reaches over the end is malformed: everything a packet needs is already there.
 """
 
+import re
+
 from bridge.mqtt.reasons import ProtocolError, ReasonCode
 
 MAX_VARIABLE = 268_435_455
 MAX_STRING = 65_535
+
+_NON_CHARACTERS = "\ufdd0-\ufdef" + "".join(chr(plane << 16 | last) for plane in range(17) for last in (0xFFFE, 0xFFFF))
+_DISALLOWED = re.compile(f"[\x01-\x1f\x7f-\x9f{_NON_CHARACTERS}]")
+"""Control characters and non-characters [MQTT5 1.5.4]."""
 
 
 def malformed(message: str, clause: str) -> ProtocolError:
@@ -84,6 +90,21 @@ def read_string(data: bytes, pos: int, end: int) -> tuple[str, int]:
     return value, after
 
 
+def read_name(data: bytes, pos: int, end: int) -> tuple[str, int]:
+    """A string that names something: a topic, a filter, a client, a user. It should not contain control characters and
+    non-characters, and a receiver may call it malformed if it does [MQTT5 1.5.4]; in what people read they do no harm.
+    """
+    name, pos = read_string(data, pos, end)
+    if not name.isprintable():
+        _check_name(name)
+    return name, pos
+
+
+def _check_name(name: str) -> None:
+    if _DISALLOWED.search(name):
+        raise malformed("a name contains a control character or a non-character", "MQTT5 1.5.4")
+
+
 def read_pair(data: bytes, pos: int, end: int) -> tuple[tuple[str, str], int]:
     name, pos = read_string(data, pos, end)
     value, pos = read_string(data, pos, end)  # [MQTT-1.5.7-1]
@@ -142,6 +163,12 @@ def write_string(value: str) -> bytes:
     if "\0" in value:
         raise malformed("string contains U+0000", "MQTT-1.5.4-2")  # [MQTT-1.5.4-2]
     return size.to_bytes(2) + raw
+
+
+def write_name(value: str) -> bytes:
+    if not value.isprintable():
+        _check_name(value)
+    return write_string(value)
 
 
 def write_pair(value: tuple[str, str]) -> bytes:

@@ -9,6 +9,7 @@ from bridge.mqtt.datatypes import (
     malformed,
     read_binary,
     read_byte,
+    read_name,
     read_string,
     read_u16,
     violation,
@@ -49,6 +50,7 @@ Decode = Callable[[bytes, int, int, int], Packet]
 """(bytes, start of the body, its end, first byte of the packet) → packet."""
 
 PROTOCOLS: Final = {("MQIsdp", 3): V31, ("MQTT", 4): V311, ("MQTT", 5): V5}
+PROTOCOL_NAMES: Final = frozenset(name for name, _ in PROTOCOLS)
 
 Acknowledgement = TypeVar("Acknowledgement", Puback, Pubrec, Pubrel, Pubcomp)
 
@@ -69,16 +71,20 @@ def _properties(data: bytes, pos: int, end: int, holder: int) -> tuple[Propertie
 
 
 def protocol_level(data: bytes, pos: int, end: int) -> int | None:
-    """The protocol level a CONNECT asks for, whatever else is wrong with it; None if it does not get that far."""
+    """The protocol level a CONNECT asks for, whatever else is wrong with it; None if it does not get that far, or if
+    what asks is no MQTT client."""
     try:
-        _, pos = read_string(data, pos, end)
-        return read_byte(data, pos, end)[0]
+        name, pos = read_string(data, pos, end)
+        level, _ = read_byte(data, pos, end)
     except ProtocolError:
         return None
+    return level if name in PROTOCOL_NAMES else None
 
 
-def decode_connect(data: bytes, pos: int, end: int, _first: int) -> Connect:
+def decode_connect(data: bytes, pos: int, end: int, first: int) -> Connect:
     version, pos = _protocol(data, pos, end)
+    if first & 0x0F and version is not V31:  # which leaves them open
+        raise malformed("CONNECT with reserved flags", "MQTT-2.1.3-1")  # [MQTT-2.1.3-1]
     flags, pos = read_byte(data, pos, end)
     _check_connect_flags(flags, version)
     keep_alive, pos = read_u16(data, pos, end)
@@ -86,13 +92,13 @@ def decode_connect(data: bytes, pos: int, end: int, _first: int) -> Connect:
     if version is V5:
         properties, pos = _properties(data, pos, end, PacketType.CONNECT)
         check_authentication(properties)
-    client_id, pos = read_string(data, pos, end)  # [MQTT-3.1.3-1] [MQTT-3.1.3-3] [MQTT-3.1.3-4]
+    client_id, pos = read_name(data, pos, end)  # [MQTT-3.1.3-1] [MQTT-3.1.3-3] [MQTT-3.1.3-4]
     will = username = password = None
     if flags & 0x04:
         will, pos = _will(data, pos, end, flags, version)
     # In 3.1 the packet may end although the flags announce a user name or a password.
     if flags & 0x80 and not (version is V31 and pos == end):
-        username, pos = read_string(data, pos, end)  # [MQTT-3.1.2-17] [MQTT-3.1.3-12]
+        username, pos = read_name(data, pos, end)  # [MQTT-3.1.2-17] [MQTT-3.1.3-12]
     if flags & 0x40 and not (version is V31 and pos == end):
         password, pos = read_binary(data, pos, end)  # [MQTT-3.1.2-19]
     if pos != end:
@@ -130,7 +136,7 @@ def _will(data: bytes, pos: int, end: int, flags: int, version: Version) -> tupl
     properties: Properties = {}
     if version is V5:
         properties, pos = _properties(data, pos, end, WILL)  # [MQTT-3.1.2-9]
-    topic, pos = read_string(data, pos, end)  # [MQTT-3.1.3-11]
+    topic, pos = read_name(data, pos, end)  # [MQTT-3.1.3-11]
     check_topic_name(topic)
     payload, pos = read_binary(data, pos, end)
     return Will(topic, payload, flags >> 3 & 3, flags & 0x20 != 0, properties), pos
@@ -173,7 +179,7 @@ def _decode_publish(side: Side) -> Decode:
     rules = rules_for(PacketType.PUBLISH)
 
     def decode(data: bytes, pos: int, end: int, first: int) -> Publish:
-        topic, pos = read_string(data, pos, end)  # [MQTT-3.3.2-1]
+        topic, pos = read_name(data, pos, end)  # [MQTT-3.3.2-1]
         if "+" in topic or "#" in topic:
             check_topic_name(topic)  # [MQTT-3.3.2-2]
         qos = first >> 1 & 3
@@ -195,7 +201,7 @@ def _decode_publish(side: Side) -> Decode:
 
 
 def decode_publish3(data: bytes, pos: int, end: int, first: int) -> Publish:
-    topic, pos = read_string(data, pos, end)
+    topic, pos = read_name(data, pos, end)
     if not topic or "+" in topic or "#" in topic:
         check_topic_name(topic)  # [MQTT-3.3.2-2] [MQTT-4.7.3-1]
     qos = first >> 1 & 3
@@ -234,7 +240,7 @@ def _decode_subscribe(version: Version) -> Decode:
             raise violation("SUBSCRIBE without a topic filter", "MQTT-3.8.3-2")  # [MQTT-3.8.3-2]
         subscriptions = []
         while pos < end:
-            topic_filter, pos = read_string(data, pos, end)  # [MQTT-3.8.3-1]
+            topic_filter, pos = read_name(data, pos, end)  # [MQTT-3.8.3-1]
             options, pos = read_byte(data, pos, end)
             subscriptions.append(_subscription(topic_filter, options, version))
         return Subscribe(packet_id, subscriptions, properties)
@@ -270,7 +276,7 @@ def _decode_unsubscribe(version: Version) -> Decode:
             raise violation("UNSUBSCRIBE without a topic filter", "MQTT-3.10.3-2")  # [MQTT-3.10.3-2]
         filters = []
         while pos < end:
-            topic_filter, pos = read_string(data, pos, end)  # [MQTT-3.10.3-1]
+            topic_filter, pos = read_name(data, pos, end)  # [MQTT-3.10.3-1]
             check_topic_filter(topic_filter)
             filters.append(topic_filter)
         return Unsubscribe(packet_id, filters, properties)

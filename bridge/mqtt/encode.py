@@ -10,6 +10,7 @@ from bridge.mqtt.datatypes import (
     violation,
     write_binary,
     write_byte,
+    write_name,
     write_string,
     write_u16,
     write_variable,
@@ -101,11 +102,11 @@ def _encode_connect(packet: Connect, _version: Version) -> bytes:
     if v5:
         check_authentication(packet.properties)
         parts.append(write_properties(packet.properties, PacketType.CONNECT))
-    parts.append(write_string(packet.client_id))
+    parts.append(write_name(packet.client_id))
     if will is not None:
         parts += _will(will, v5)
     if username is not None:
-        parts.append(write_string(username))
+        parts.append(write_name(username))
     if password is not None:
         parts.append(write_binary(password))
     return _frame(PacketType.CONNECT, b"".join(parts))
@@ -114,7 +115,7 @@ def _encode_connect(packet: Connect, _version: Version) -> bytes:
 def _will(will: Will, v5: bool) -> list[bytes]:
     check_topic_name(will.topic)
     properties = write_properties(will.properties, WILL) if v5 else b""
-    return [properties, write_string(will.topic), write_binary(will.payload)]
+    return [properties, write_name(will.topic), write_binary(will.payload)]
 
 
 def _encode_connack(packet: Connack, version: Version) -> bytes:
@@ -134,7 +135,7 @@ def _encode_connack(packet: Connack, version: Version) -> bytes:
 def _encode_publish(packet: Publish, version: Version) -> bytes:
     topic = packet.topic
     qos = packet.qos
-    head = write_string(topic)
+    head = write_name(topic)
     if "+" in topic or "#" in topic:
         check_topic_name(topic)
     if qos:
@@ -188,7 +189,7 @@ def _encode_subscribe(packet: Subscribe, version: Version) -> bytes:
     for subscription in packet.subscriptions:
         check_topic_filter(subscription.filter)
         options = _qos(subscription.qos) if version is not V5 else _options(subscription)
-        parts += (write_string(subscription.filter), write_byte(options))
+        parts += (write_name(subscription.filter), write_byte(options))
     return _frame(PacketType.SUBSCRIBE, b"".join(parts))
 
 
@@ -228,7 +229,7 @@ def _encode_unsubscribe(packet: Unsubscribe, version: Version) -> bytes:
         raise violation("UNSUBSCRIBE without a topic filter", "MQTT-3.10.3-2")  # [MQTT-3.10.3-2]
     for topic_filter in packet.filters:
         check_topic_filter(topic_filter)
-        parts.append(write_string(topic_filter))
+        parts.append(write_name(topic_filter))
     return _frame(PacketType.UNSUBSCRIBE, b"".join(parts))
 
 

@@ -94,6 +94,8 @@ def check_first_byte(first: int, version: Version | None, side: Side) -> PacketT
         raise violation("DISCONNECT does not come from a server", "MQTT3-3.14")
     if kind is PacketType.PUBLISH:
         _check_publish_flags(first)
+    elif version is None:
+        _check_first_flags(first)
     elif first & _flag_mask(kind, version) != FLAGS[kind]:
         raise malformed(f"{kind.name} with reserved flags", "MQTT-2.1.3-1")  # [MQTT-2.1.3-1]
     return kind
@@ -108,6 +110,13 @@ def _check_publish_flags(first: int) -> None:
         raise malformed("QoS is 3", "MQTT-3.3.1-4")  # [MQTT-3.3.1-4]
     if first & 0b1110 == 0b1000:
         raise malformed("DUP at QoS 0", "MQTT-3.3.1-2")  # [MQTT-3.3.1-2]
+
+
+def _check_first_flags(first: int) -> None:
+    """Of a CONNECT, which itself says whether its version leaves them open. No version has a QoS of 3, and that is how
+    TLS begins (0x16)."""
+    if first & 0b0110 == 0b0110:
+        raise malformed("CONNECT with reserved flags", "MQTT-2.1.3-1")  # [MQTT-2.1.3-1]
 
 
 def _flag_mask(kind: PacketType, version: Version | None) -> int:

@@ -72,6 +72,7 @@ class ProtocolError(Exception):
     def __init__(self, reason_code: ReasonCode, message: str, clause: str = "") -> None:
         super().__init__(f"{message} [{clause}]" if clause else message)
         self.reason_code = reason_code
+        self.message = message
         self.clause = clause
 
 

@@ -5,7 +5,7 @@ What is refused here is Malformed Packet: 0x8F and 0x90 are for topics that are 
 
 from typing import Final
 
-from bridge.mqtt.datatypes import malformed, write_string
+from bridge.mqtt.datatypes import malformed, write_name
 
 SHARED: Final = "$share/"
 
@@ -78,4 +78,4 @@ def covers(rule: str, topic_filter: str) -> bool:
 def _check_text(value: str) -> None:
     if not value:
         raise malformed("topic is empty", "MQTT-4.7.3-1")  # [MQTT-4.7.3-1]
-    write_string(value)  # [MQTT-4.7.3-2] [MQTT-4.7.3-3]
+    write_name(value)  # [MQTT-4.7.3-2] [MQTT-4.7.3-3]

@@ -11,8 +11,8 @@ BOTH = pytest.mark.parametrize("version", [Version.V311, Version.V5], ids=lambda
 FORBIDDEN: dict[str, tuple[Packet, int]] = {
     "connect again": (Connect(Version.V5, "pump-1"), 0x82),
     "auth": (Auth(0x18, {"authentication_method": "SCRAM"}), 0x82),
-    "topic alias": (Publish("a", properties={"topic_alias": 1}), 0x94),
-    "topic alias alone": (Publish("", properties={"topic_alias": 1}), 0x94),
+    "topic alias above ours": (Publish("a", properties={"topic_alias": 17}), 0x94),
+    "topic alias without a topic": (Publish("", properties={"topic_alias": 1}), 0x82),
     "retain": (Publish("a", b"x", retain=True), 0x9A),
 }
 

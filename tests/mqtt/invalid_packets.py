@@ -62,6 +62,20 @@ BAD_UTF8: dict[str, tuple[bytes, str]] = {
     "null": (b"a\x00b", "MQTT-1.5.4-2"),
 }
 
+BAD_NAMES: dict[str, tuple[bytes, str]] = BAD_UTF8 | {
+    label: (raw, "MQTT5 1.5.4")
+    for label, raw in {
+        "first control character": b"a\x01b",
+        "tabulator": b"a\tb",
+        "last control character of ASCII": b"a\x7fb",
+        "first control character behind ASCII": b"\xc2\x80",
+        "last control character": b"\xc2\x9f",
+        "non-character in the middle": "\ufdd0".encode(),
+        "non-character at the end of a plane": "\U0003ffff".encode(),
+    }.items()
+}
+"""What no topic, filter, client or user may be called."""
+
 BAD_FILTERS: dict[str, str] = {
     "": "MQTT-4.7.3-1",
     "a#": "MQTT-4.7.1-1",
@@ -91,7 +105,8 @@ def _first_packets() -> Iterator[Invalid]:
             yield violation(f"first packet {first:#04x}", (), bytes([first, 0]), "MQTT-3.1.0-1", after=1)
     for flags in range(1, 16):
         raw = bytes([0x10 | flags]) + connect(V5, 2, s("dev"))[1:]
-        yield malformed(f"connect flags {flags:#x}", (), raw, "MQTT-2.1.3-1", after=1)
+        at_once = flags & 0b0110 == 0b0110
+        yield malformed(f"connect flags {flags:#x}", (), raw, "MQTT-2.1.3-1", after=1 if at_once else 0)
 
 
 def _reserved_types() -> Iterator[Invalid]:
@@ -198,7 +213,7 @@ def _bad_connects() -> Iterator[Invalid]:
         yield malformed(f"connect {tag} user name cut off", (), connect(version, 0x82, s("d"), b"\x00\x05u"))
         yield malformed(f"connect {tag} password shorter", (), connect(version, 0xC2, s("d"), s("u"), b"\x00\x05p"))
         yield malformed(f"connect {tag} password cut off", (), connect(version, 0xC2, s("d"), s("u"), b"\x00"))
-        for label, (raw, clause) in BAD_UTF8.items():
+        for label, (raw, clause) in BAD_NAMES.items():
             bad = s(raw)
             yield malformed(f"connect {tag} client id {label}", (), connect(version, 2, bad), clause)
             yield malformed(f"connect {tag} user name {label}", (), connect(version, 0x82, s("d"), bad), clause)
@@ -252,7 +267,7 @@ def _bad_publishes() -> Iterator[Invalid]:
         only = (version,)
         for topic in ("+", "#", "a/+/b", "a/#", "a+b"):
             yield malformed(f"publish {tag} to {topic}", only, pack(0x30, s(topic), none), "MQTT-3.3.2-2")
-        for label, (raw, clause) in BAD_UTF8.items():
+        for label, (raw, clause) in BAD_NAMES.items():
             yield malformed(f"publish {tag} topic {label}", only, pack(0x30, s(raw), none), clause)
         for qos in (1, 2):
             yield violation(
@@ -296,7 +311,7 @@ def _bad_filters() -> Iterator[Invalid]:
             for topic_filter, clause in BAD_FILTERS.items():
                 raw = pack(first, ID, none, s("fine"), options, s(topic_filter), options)
                 yield malformed(f"{tag} {topic_filter!r}", only, raw, clause)
-            for label, (bad, clause) in BAD_UTF8.items():
+            for label, (bad, clause) in BAD_NAMES.items():
                 yield malformed(f"{tag} filter {label}", only, pack(first, ID, none, s(bad), options), clause)
 
 

@@ -27,6 +27,11 @@ from bridge.mqtt import (
     Will,
 )
 
+DISALLOWED = "".join(map(chr, (*range(0x20), *range(0x7F, 0xA0), *range(0xFDD0, 0xFDF0)))) + "".join(
+    chr(plane << 16 | last) for plane in range(17) for last in (0xFFFE, 0xFFFF)
+)
+"""Not in names."""
+
 text = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=12)
 binary = st.binary(max_size=12)
 u16 = st.integers(0, 0xFFFF)
@@ -35,7 +40,8 @@ flag = st.booleans()
 bit = st.integers(0, 1)
 qos = st.integers(0, 2)
 packet_ids = st.integers(1, 0xFFFF)
-levels = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0/+#"), max_size=4)
+names = st.text(st.characters(exclude_categories=["Cs"], exclude_characters=DISALLOWED), max_size=12)
+levels = st.text(st.characters(exclude_categories=["Cs"], exclude_characters=DISALLOWED + "/+#"), max_size=4)
 topics = st.lists(levels, min_size=1, max_size=4).map("/".join).filter(bool)
 pairs = st.lists(st.tuples(text, text), min_size=1, max_size=3)
 identifiers = st.integers(1, 268_435_455)
@@ -117,7 +123,7 @@ def wills(version: Version) -> st.SearchStrategy[Will]:
 
 @st.composite
 def connects(draw: st.DrawFn, version: Version) -> Connect:
-    username = draw(st.none() | text)
+    username = draw(st.none() | names)
     password = draw(st.none() | binary) if username is not None or version is Version.V5 else None
     will = draw(st.none() | wills(version))
     found = draw(properties(version, CONNECT))
@@ -125,7 +131,7 @@ def connects(draw: st.DrawFn, version: Version) -> Connect:
         found["authentication_method"] = draw(text)
         if draw(flag):
             found["authentication_data"] = draw(binary)
-    return Connect(version, draw(text), draw(flag), draw(u16), username, password, will, found)
+    return Connect(version, draw(names), draw(flag), draw(u16), username, password, will, found)
 
 
 @st.composite

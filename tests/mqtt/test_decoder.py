@@ -78,7 +78,7 @@ def test_an_iterator_given_up_early_leaves_the_rest() -> None:
     assert list(decoder.feed(b"\x03" + PINGREQ)) == [Puback(3), Pingreq()]
 
 
-@pytest.mark.parametrize("name", ["connect level 6", "connect bridge bit", "connect level 0", "connect other name"])
+@pytest.mark.parametrize("name", ["connect level 6", "connect bridge bit", "connect level 0"])
 def test_the_level_of_a_refused_connect_is_kept(name: str) -> None:
     decoder = Decoder()
     row = invalid(name)
@@ -88,6 +88,12 @@ def test_the_level_of_a_refused_connect_is_kept(name: str) -> None:
     assert decoder.version is None
     name_length = row.raw[3]
     assert decoder.requested_level == row.raw[4 + name_length]
+
+
+def test_whoever_speaks_another_protocol_asks_for_no_level() -> None:
+    decoder = Decoder()
+    assert collect(decoder, invalid("connect other name").raw)[1] is not None
+    assert decoder.requested_level is None
 
 
 @pytest.mark.parametrize(("name", "level"), [("connect v5 will qos 3", 5), ("connect v31 will qos 3", 3)])
