@@ -334,6 +334,10 @@ class Link(Wire):
             codes = [min(code, 0x80) for code in codes]  # [MQTT-3.8.4-5]
             why = Properties()
         self._confirm(session, Suback(packet.packet_id, codes, why))
+        if session.kept is None:
+            self._subscribed(session, codes)
+
+    def _subscribed(self, session: Session, codes: list[int]) -> None:
         if session.identity.device is not None and min(codes) < 0x80:
             self._hub.listener.subscribed(session.identity.device.key)
 
@@ -354,13 +358,15 @@ class Link(Wire):
         if kept is None:
             self.send(packet)
         elif isinstance(packet, Suback):
-            kept.keeping.after_gains(partial(self._confirm_stored, packet))
+            kept.keeping.after_gains(partial(self._confirm_stored, session, packet))
         else:
             kept.keeping.after_losses(partial(self.send, packet))
 
-    def _confirm_stored(self, packet: Suback, stored: bool) -> None:
+    def _confirm_stored(self, session: Session, packet: Suback, stored: bool) -> None:
         if stored:
             self.send(packet)
+            if session.line is self:
+                self._subscribed(session, packet.reason_codes)
         elif not self.closing:
             self.refuse(ReasonCode.IMPLEMENTATION_SPECIFIC_ERROR, "a subscription cannot be stored now")
 
