@@ -21,7 +21,7 @@ from bridge.config import Settings
 from bridge.data_dir import ADMIN_TOKEN, DataDir
 from bridge.delivery import Delivery, Replies
 from bridge.events import Events
-from bridge.inbox import Ears, Inbox
+from bridge.inbox import Inbox, Reports
 from bridge.model.clock import Clock, system_clock
 from bridge.model.event import SERVICE_MESSAGE
 from bridge.registry import Presence, Registry
@@ -136,7 +136,9 @@ def _core(store: Store, settings: Settings, clock: Clock, closing: contextlib.As
     broker.listen(delivery)
     store.on_device_change(delivery.device_changed)
     inbox = Inbox(store, settings.inbox, clock, events.register.wanting(SERVICE_MESSAGE))
-    _start_inbox(inbox, Ears(store, inbox.rules, inbox.heard), broker, closing)
+    inbox.start()  # before the first message can end, and the first device connect
+    closing.push_async_callback(inbox.stop)
+    events.uplinks.reader = Reports(inbox.rules, inbox.enter)
     replies = Replies(store, delivery, settings.delivery)
     broker.hub.hear(replies)
     store.on_device_change(replies.device_changed)
@@ -145,8 +147,9 @@ def _core(store: Store, settings: Settings, clock: Clock, closing: contextlib.As
 
     presence = Presence(store, clock)
     broker.hub.watch(presence)
-    broker.hub.watch(events.connections)
     broker.hub.keep_with(events.uplinks)
+    broker.hub.retain_in(store)
+    store.on_device_removed(broker.hub.retained.device_removed)
     _start(presence, closing)
 
     rules = Rules(store)
@@ -189,14 +192,6 @@ def _start(part: _Part, closing: contextlib.AsyncExitStack) -> None:
 
 def _joined(host: str, port: int) -> str:
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-
-
-def _start_inbox(inbox: Inbox, ears: Ears, broker: MqttBroker, closing: contextlib.AsyncExitStack) -> None:
-    """Before the first message can end, and the first device connect."""
-    inbox.start()
-    closing.push_async_callback(inbox.stop)
-    broker.hub.watch(ears)
-    broker.hub.hear(ears)
 
 
 def _welcome(settings: Settings, http: str, mqtt: str) -> str:

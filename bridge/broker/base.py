@@ -1,6 +1,6 @@
 """The seam between delivery and MQTT: how a message is handed down, and what comes back up."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Protocol
@@ -9,6 +9,7 @@ from bridge.model.device import Device
 from bridge.model.errors import BridgeError
 from bridge.model.message import AcknowledgedBy
 from bridge.model.principal import Principal
+from bridge.model.retained import RetainedMessage
 from bridge.model.session import Backlog, Exchange, Gains, Losses, Owed, StoredSession, StoredSubscription
 from bridge.mqtt import Properties, Publish, ReasonCode
 
@@ -96,6 +97,22 @@ class UplinkKeeper(Protocol):
     def keep(self, device: Device, publish: Publish, done: Callable[[Publish, ReasonCode], None]) -> ReasonCode | None:
         """SUCCESS: it is not to be kept. 0x80 and above: it was, and cannot be. None: `done` is called later, when it
         is durable or cannot be; for one device in the order of the messages."""
+
+
+class RetainedStore(Protocol):
+    """Where retained messages survive a restart."""
+
+    def retained_messages(self) -> Iterator[tuple[str, RetainedMessage]]:
+        """All there are, with their projects. Raises StoreUnavailable."""
+
+    def expired_retained(self, now: int, limit: int) -> list[tuple[str, str]]:
+        """Projects and topics of messages that have expired, the oldest first. Raises StoreUnavailable."""
+
+    def retain(
+        self, changes: Sequence[tuple[str, str, RetainedMessage | None]], done: Callable[[BridgeError | None], None]
+    ) -> None:
+        """Project, topic, and what is retained there from now on. All or nothing; `done` is called after the commit, in
+        the order of the calls."""
 
 
 class Directory(Protocol):

@@ -71,6 +71,7 @@ class MqttBroker:
         self.hub.shut_down()
         await self.hub.finish()
         await self._shell.shutdown()
+        self.hub.retained.close()
         self.hub.wheel.stop()
 
 

@@ -166,8 +166,10 @@ class Handshake:
             raise Refused(ReasonCode.CLIENT_IDENTIFIER_NOT_VALID, f"keep-alive of {connect.keep_alive} s")
         if connect.will is not None and not is_as_indicated(connect.will.payload, connect.will.properties):
             raise Refused(ReasonCode.PAYLOAD_FORMAT_INVALID, "the will's payload is not UTF-8, as it says it is")
-        if connect.will is not None and connect.will.retain and connect.version is Version.V5:  # [MQTT-3.2.2-13]
-            raise Refused(ReasonCode.RETAIN_NOT_SUPPORTED, "retained messages are not available")
+        if connect.will is not None and connect.will.retain and not self._settings.retain_available:
+            if connect.version is Version.V5:  # [MQTT-3.2.2-13]
+                raise Refused(ReasonCode.RETAIN_NOT_SUPPORTED, "retained messages are not available")
+            connect.will.retain = False
 
     def _finish(
         self,
@@ -229,13 +231,14 @@ class Handshake:
         properties = Properties(
             receive_maximum=settings.receive_maximum,
             maximum_packet_size=line.listener.max_packet_size,
-            retain_available=0,
         )
         if settings.topic_alias_maximum:
             properties["topic_alias_maximum"] = settings.topic_alias_maximum
         if connect.properties.get("request_response_information") and session.identity.device is not None:
             # [MQTT-3.1.2-28] below this nobody but the platform and the device itself may publish
             properties["response_information"] = user_topic(session.identity.device.device_id, "")
+        if not settings.retain_available:
+            properties["retain_available"] = 0
         if not connect.client_id:
             properties["assigned_client_identifier"] = session.client_id
         if keep_alive != connect.keep_alive:

@@ -8,6 +8,7 @@ from bridge.broker.base import (
     Downlink,
     DownlinkListener,
     Handed,
+    RetainedStore,
     SessionStore,
     UplinkKeeper,
     UplinkListener,
@@ -20,6 +21,8 @@ from bridge.broker.login import Login
 from bridge.broker.outbound import Outbound
 from bridge.broker.plugins import Plugins
 from bridge.broker.restoring import restore
+from bridge.broker.retained import Retained
+from bridge.broker.retained_feed import Feeds
 from bridge.broker.router import Router
 from bridge.broker.session import Line
 from bridge.broker.sessions import Sessions
@@ -48,7 +51,9 @@ class Hub:
         self.complaints = Complaints()
         access = TopicAccess(settings, directory)
         self.outbound = Outbound(settings, plugins)
-        self.router = Router(settings, access, self.outbound)
+        self.retained = Retained(settings, clock)
+        self.feeds = Feeds(self.retained, self.outbound, access, plugins, clock)
+        self.router = Router(settings, access, self.outbound, self.retained)
         self.sessions = Sessions(settings, self.wheel, self.router, self.outbound, plugins)
         login = Login(directory, settings, plugins, clock)
         self.handshake = Handshake(settings, login, access, self.sessions, clock, plugins=plugins)
@@ -73,6 +78,11 @@ class Hub:
         """Where sessions are that outlive their connections; without, they are in memory. To be called before
         `restore`. Raises StoreUnavailable."""
         self.keeping = self.router.keeping = self.sessions.keeping = Keeping(self._clock, store)
+
+    def retain_in(self, store: RetainedStore) -> None:
+        """Where retained messages survive a restart. To be called before the first connection. Raises
+        StoreUnavailable."""
+        self.retained.open(store)
 
     # Connections
 

@@ -47,10 +47,12 @@ class Inbound:
     def publish(self, session: Session, publish: Publish) -> None:
         if publish.properties and not self._understands(publish):
             return
-        if publish.retain and self._line.version is Version.V5:  # [MQTT-3.2.2-14]
-            message = "retained messages are not available"
-            self._line.refuse(ReasonCode.RETAIN_NOT_SUPPORTED, message, clause="MQTT-3.2.2-14")
-            return
+        if publish.retain and not self._hub.settings.retain_available:
+            if self._line.version is Version.V5:  # [MQTT-3.2.2-14]
+                message = "retained messages are not available"
+                self._line.refuse(ReasonCode.RETAIN_NOT_SUPPORTED, message, clause="MQTT-3.2.2-14")
+                return
+            publish.retain = False  # older clients cannot be told
         if self._exceeds(publish):
             message = f"more than {self._hub.settings.receive_maximum} messages not acknowledged"
             self._line.refuse(ReasonCode.RECEIVE_MAXIMUM_EXCEEDED, message, clause="MQTT-3.3.4-7")
@@ -191,7 +193,7 @@ class Inbound:
 
     def _acknowledge_before_5(self, publish: Publish, reason: ReasonCode) -> None:
         """There is no other answer than yes. What is not allowed is taken and goes nowhere [MQTT3-3.3.5-2]; what could
-        not be stored is sent again on the next connection [MQTT-4.8.0-2] [MQTT-4.4.0-1 of 3.1.1]."""
+        not be stored is sent again on the next connection [MQTT3-4.8.0-2] [MQTT-4.4.0-1 of 3.1.1]."""
         if reason in _NOT_KEPT:
             self._line.refuse(reason, "a message of the client cannot be stored now")
             return

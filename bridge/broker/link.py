@@ -253,6 +253,8 @@ class Link(Wire):
             data = encode(packet, self.version)
         if self.fits(len(data)):
             self.write(data)
+        elif isinstance(packet, Connack):
+            self.hang_up()  # and without it no DISCONNECT may be sent [MQTT-3.14.0-1]
         elif self.session is not None and not isinstance(packet, Disconnect):
             message = f"{type(packet).__name__.upper()} of {len(data):,} bytes is larger than the client takes"
             self.refuse(ReasonCode.PACKET_TOO_LARGE, message, clause="MQTT-3.1.2-24")
@@ -319,26 +321,42 @@ class Link(Wire):
         if self.closing:
             return
         (identifier,) = packet.properties.get("subscription_identifiers", _NO_IDENTIFIER)
-        if self._inbound.holds(session, packet.packet_id):
-            codes: list[int] = [ReasonCode.PACKET_IDENTIFIER_IN_USE] * len(packet.subscriptions)
-        else:
-            codes = [
-                self._hub.router.subscribe(session, subscription, identifier)  # [MQTT-3.8.4-5] in this order
-                if allowed is None or allowed[index]
-                else ReasonCode.NOT_AUTHORIZED
-                for index, subscription in enumerate(packet.subscriptions)
-            ]
+        codes: list[int] = []
+        granted: list[tuple[str, bool]] = []
+        in_use = self._inbound.holds(session, packet.packet_id)
+        for index, subscription in enumerate(packet.subscriptions):  # [MQTT-3.8.4-5] in this order
+            if in_use:
+                codes.append(ReasonCode.PACKET_IDENTIFIER_IN_USE)
+            elif allowed is not None and not allowed[index]:
+                codes.append(ReasonCode.NOT_AUTHORIZED)
+            else:
+                new = subscription.filter not in session.subscriptions
+                codes.append(self._hub.router.subscribe(session, subscription, identifier))
+                if codes[-1] < 0x80:
+                    granted.append((subscription.filter, new))
         if self.version is Version.V5:
             why = explanations.of_filters([each.filter for each in packet.subscriptions], codes)
         else:
             codes = [min(code, 0x80) for code in codes]  # [MQTT-3.8.4-5]
             why = Properties()
-        self._confirm(session, Suback(packet.packet_id, codes, why))
+        suback = Suback(packet.packet_id, codes, why)
         if session.kept is None:
-            self._subscribed(session, codes)
+            self._granted(session, suback, granted)
+        else:  # what is granted outlives the daemon from then on
+            session.kept.keeping.after_gains(partial(self._stored, session, suback, granted))
 
-    def _subscribed(self, session: Session, codes: list[int]) -> None:
-        if session.identity.device is not None and min(codes) < 0x80:
+    def _stored(self, session: Session, suback: Suback, granted: list[tuple[str, bool]], stored: bool) -> None:
+        if session.line is not self:
+            return
+        if stored:
+            self._granted(session, suback, [each for each in granted if each[0] in session.subscriptions])
+        else:
+            self.refuse(ReasonCode.IMPLEMENTATION_SPECIFIC_ERROR, "a subscription cannot be stored now")
+
+    def _granted(self, session: Session, suback: Suback, granted: list[tuple[str, bool]]) -> None:
+        self.send(suback)
+        self._hub.feeds.subscribed(session, granted)
+        if session.identity.device is not None and min(suback.reason_codes) < 0x80:
             self._hub.listener.subscribed(session.identity.device.key)
 
     def _unsubscribe(self, session: Session, packet: Unsubscribe) -> None:
@@ -347,28 +365,13 @@ class Link(Wire):
         else:
             codes = [self._hub.router.unsubscribe(session, topic_filter) for topic_filter in packet.filters]
         if self.version is Version.V5:
-            why = explanations.of_filters(packet.filters, codes)
-            self._confirm(session, Unsuback(packet.packet_id, codes, why))
+            unsuback = Unsuback(packet.packet_id, codes, explanations.of_filters(packet.filters, codes))
         else:
-            self._confirm(session, Unsuback(packet.packet_id, []))
-
-    def _confirm(self, session: Session, packet: Suback | Unsuback) -> None:
-        """What a session that is kept has been granted outlives the daemon from then on."""
-        kept = session.kept
-        if kept is None:
-            self.send(packet)
-        elif isinstance(packet, Suback):
-            kept.keeping.after_gains(partial(self._confirm_stored, session, packet))
+            unsuback = Unsuback(packet.packet_id, [])
+        if session.kept is None:
+            self.send(unsuback)
         else:
-            kept.keeping.after_losses(partial(self.send, packet))
-
-    def _confirm_stored(self, session: Session, packet: Suback, stored: bool) -> None:
-        if stored:
-            self.send(packet)
-            if session.line is self:
-                self._subscribed(session, packet.reason_codes)
-        elif not self.closing:
-            self.refuse(ReasonCode.IMPLEMENTATION_SPECIFIC_ERROR, "a subscription cannot be stored now")
+            session.kept.keeping.after_losses(partial(self.send, unsuback))
 
     def _pingreq(self, session: Session, packet: Pingreq) -> None:
         self.send(Pingresp())

@@ -47,10 +47,12 @@ class Outbound:
         retain: bool = False,
         identifiers: tuple[int, ...] = (),
         share: str = "",
+        allowed: bool = False,
     ) -> None:
         """Owe one session a message between clients from now on. `expires`: loop time, 0 for never; `retain`: the flag
-        it gets; `identifiers`: of the subscriptions it comes from; `share`: the shared one among them."""
-        self.hand(session, Fanout(publish, expires).copy(qos, retain, identifiers), expires, share)
+        it gets; `identifiers`: of the subscriptions it comes from; `share`: the shared one among them;
+        `allowed`: topic plug-ins need not be asked."""
+        self.hand(session, Fanout(publish, expires).copy(qos, retain, identifiers), expires, share, allowed=allowed)
 
     def hand(self, session: Session, copy: Copy, expires: float, share: str = "", *, allowed: bool = False) -> None:
         """The same, of a message that goes to many. `allowed`: topic plug-ins need not be asked."""
@@ -129,8 +131,10 @@ class Outbound:
         if session.starved and len(session.flights) <= session.window // 2 and session.identity.device is not None:
             session.starved = False
             self.listener.writable(session.identity.device.key)
-            if session.anything_waits:  # what the backlog leaves
+            if session.anything_waits or session.feed is not None:  # what the backlog leaves
                 self._loop.call_soon(self.refill, session)
+        elif session.feed is not None:
+            session.feed.go_on()
         for share in session.shares:
             share.place(session)
 

@@ -10,6 +10,7 @@ from bridge.broker.grant import Grant
 from bridge.broker.identity import TopicAccess
 from bridge.broker.keeping import Keeping
 from bridge.broker.outbound import Outbound
+from bridge.broker.retained import Retained
 from bridge.broker.session import Session
 from bridge.broker.settings import MqttSettings
 from bridge.broker.shared import Share
@@ -25,9 +26,10 @@ _MOST_LEVELS = 200
 class Router:
     """Each project has topics of its own."""
 
-    def __init__(self, settings: MqttSettings, access: TopicAccess, outbound: Outbound) -> None:
+    def __init__(self, settings: MqttSettings, access: TopicAccess, outbound: Outbound, retained: Retained) -> None:
         self._loop = asyncio.get_running_loop()
         self._outbound = outbound
+        self._retained = retained
         self._settings = settings
         self._access = access
         self._trees: dict[str, SubscriptionTree] = {}
@@ -121,10 +123,14 @@ class Router:
 
     def accept(self, session: Session, publish: Publish, kept: Kept) -> ReasonCode | None:
         """A PUBLISH from a client. Returns the reason code for its acknowledgement; before 5 a client is not told that
-        its message went nowhere [MQTT-3.3.5-2]. None: `kept` is called with it later."""
+        its message went nowhere [MQTT3-3.3.5-2]. None: `kept` is called with it later."""
         if not self._access.may_publish(session.identity, publish.topic):
             _log.warning("publish not allowed", extra={"client": session.client_id, "topic": publish.topic})
             return ReasonCode.NOT_AUTHORIZED
+        if publish.retain and session.line is not None:
+            full = self._retained.refusal(session.identity.project, publish, version=session.line.version)
+            if full:
+                return full
         device = session.identity.device
         commitment = Commitment(publish, kept)
         if device is not None:
@@ -134,6 +140,16 @@ class Router:
                     return refusal
             for listener in self.uplinks:
                 listener.published(device, publish)
+        if publish.retain:
+            done = commitment.settle if publish.qos else None
+            commitment.add(self._retained.keep(session.identity.project, publish, session.client_id, done))
+        reached = self._spread(session, publish, commitment)
+        # The vendor's tree is the platform's own: what a device says there always has a reader.
+        heard = reached or publish.topic.startswith("$")
+        return commitment.close(ReasonCode.SUCCESS if heard else ReasonCode.NO_MATCHING_SUBSCRIBERS)
+
+    def _spread(self, session: Session, publish: Publish, commitment: Commitment) -> int:
+        """To all subscribers. What sessions that are kept come to owe by it is durable before it is acknowledged."""
         keeping = self.keeping
         owed = keeping.owed if keeping is not None else 0
         if publish.qos == 2 and session.kept is not None:  # [MQTT-4.3.3-10]
@@ -142,9 +158,7 @@ class Router:
         if keeping is not None and keeping.owed != owed and publish.qos:
             commitment.add(None)
             keeping.commit(publish, commitment.settle, joined=publish.qos == 2)
-        # The vendor's tree is the platform's own: what a device says there always has a reader.
-        heard = reached or publish.topic.startswith("$")
-        return commitment.close(ReasonCode.SUCCESS if heard else ReasonCode.NO_MATCHING_SUBSCRIBERS)
+        return reached
 
     def route(
         self, project: str, publish: Publish, sender: Session | None = None, *, connected_only: bool = False
@@ -167,6 +181,7 @@ class Router:
                 continue
             # [MQTT-3.3.1-12] [MQTT-3.3.1-13]
             hand(session, copy(grant.qos, retain and grant.retain_as_published, grant.identifiers), expires)
+
             reached += 1
         for share in list(tree.shares(publish.topic)):
             reached += self._share_out(share, fanout, publish, connected_only=connected_only)
@@ -175,6 +190,13 @@ class Router:
             hand(unasked, copy(self._settings.downlink_qos, False, ()), expires)
             reached += 1
         return reached
+
+    def publish(self, project: str, publish: Publish, sender: Session | None = None) -> None:
+        """A message for whose acknowledgement nobody waits: retained if it says so [MQTT-3.1.2-14] [MQTT-3.1.2-15], and
+        handed to every subscriber."""
+        if publish.retain:
+            self._retained.keep(project, publish, sender.client_id if sender is not None else "")
+        self.route(project, publish, sender)
 
     def _unasked(self, project: str, topic: str) -> Session | None:
         """The connected device that is subscribed to the topic without having asked."""

@@ -78,6 +78,13 @@ class Aliases(Protocol):
         """False: larger than what the client takes. `packet_id`: if it is not in `publish`."""
 
 
+class Feed(Protocol):
+    """Retained messages on their way to a session."""
+
+    def go_on(self) -> None:
+        """Send what the connection takes now."""
+
+
 class Shared(Protocol):
     """A shared subscription as its members see it; `bridge.broker.shared` has the one there is."""
 
@@ -167,6 +174,7 @@ class Session:
         "expendable",
         "expiry",
         "expiry_tick",
+        "feed",
         "flights",
         "identity",
         "incoming",
@@ -225,6 +233,8 @@ class Session:
         """Seconds the session outlives its connection."""
         self.expiry_tick = 0
         self.absence: Absence | None = None
+        self.feed: Feed | None = None
+        """Retained messages that were not sent yet."""
         self.will: Will | None = None
         self.will_tick = 0
         """When the will is due; 0 while the client is connected."""

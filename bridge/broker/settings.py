@@ -132,6 +132,22 @@ class MqttSettings:
     downlink_qos: int = setting(
         1, "QoS at which a device is subscribed to its own system topics without asking.", minimum=0, maximum=2
     )
+    retain_available: bool = setting(
+        True,
+        "Whether messages are retained; if not, MQTT 5 clients are told so, and older ones get theirs passed on.",
+    )
+    max_retained_messages: int = setting(
+        100_000,
+        "Retained messages of all projects; what is over is refused or not retained.",
+        minimum=1,
+        maximum=10_000_000,
+    )
+    max_retained_bytes: int = setting(
+        134_217_728,
+        "Memory they may take, counted with what each takes besides its payload.",
+        minimum=65_536,
+        maximum=68_719_476_736,
+    )
     allow_anonymous: bool = setting(
         False,
         "Clients without user name and password may connect, use every topic outside $oc/ and the other $ trees, and "

@@ -108,7 +108,11 @@ class Shell(Broker):
     async def retain_message(
         self, source_session: Any, topic_name: str | None, data: Any, qos: int | None = None
     ) -> None:
-        """Retained messages are not available."""
+        """What plug-ins retain is the last message of its topic; without data there is none any more."""
+        if topic_name and self.hub.retained.available:
+            sender = getattr(source_session, "client_id", None) or ""
+            publish = Publish(topic_name, bytes(data or b""), qos or 0, retain=True)
+            self.hub.retained.keep(DEFAULT_PROJECT, publish, sender)
 
 
 def plugins_config(settings: MqttSettings) -> dict[str, dict[str, Any]]:

@@ -29,6 +29,9 @@ class _Context(BrokerContext):
         self.logger = context.logger
         self.loop = context.loop
 
+    async def retain_message(self, topic_name: str, data: bytes | bytearray, qos: int | None = None) -> None:
+        """Retained messages outlive the daemon, so a figure of another day, or version, would be told."""
+
 
 class SysTopics(BrokerSysPlugin):
     """What `amqtt.plugins.sys.broker.BrokerSysPlugin` is here."""
@@ -83,7 +86,7 @@ class SysTopics(BrokerSysPlugin):
             "messages/inflight/in": census.inflight_in,
             "messages/inflight/out": census.inflight_out,
             "messages/inflight/stored": census.queued,
-            "messages/retained/count": len(self._broker.retained_messages),
+            "messages/retained/count": len(self._broker.hub.retained),
             "messages/subscriptions/count": census.subscriptions,
         }
 

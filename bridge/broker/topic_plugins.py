@@ -97,6 +97,14 @@ class TopicPlugins:
         waiting.messages.append((topic, size, forward))
         waiting.size += size
 
+    def judge(self, session: Session, topic: str, answer: Callable[[bool], None]) -> None:
+        """`answer` is called with whether the session may have a message of the topic."""
+
+        async def ask() -> None:
+            answer(await self.allow(PluginSession.of_session(session), topic, Action.RECEIVE))
+
+        self._start(ask())
+
     async def _hand_on(self, session: Session, waiting: _Waiting) -> None:
         try:
             while waiting.messages:

@@ -44,7 +44,7 @@ class Wills:
     def _publish(self, session: Session, will: Will) -> None:
         # [MQTT-3.1.2-14] [MQTT-3.1.2-15]
         publish = Publish(will.topic, will.payload, will.qos, will.retain, properties=will.properties)
-        self._router.route(session.identity.project, publish, session)
+        self._router.publish(session.identity.project, publish, session)
 
 
 def delay_of(will: Will | None) -> int:

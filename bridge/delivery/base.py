@@ -58,6 +58,10 @@ class MessageStore(Protocol):
         """Finish every PENDING message with ttl 0, whoever it is for: their connections are gone. `done(count)`.
         `channels`: by project."""
 
+    def tell_orphans(self, channels: Mapping[str, int], done: Callable[[bool | BridgeError], None]) -> None:
+        """Tell of some messages that were PENDING when their device was removed: that they FAILED. `done(True)`: there
+        are more. `channels`: by project."""
+
     def release(self, now: int, limit: int, done: Callable[[Sequence[tuple[int, int]] | BridgeError], None]) -> None:
         """From now on the PENDING messages with `send_at` <= now are among `pending`. `done` gets them as
         (seq, device): at most `limit`, the earliest."""

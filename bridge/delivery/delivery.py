@@ -8,6 +8,7 @@
 |         |           | ttl 0, and not deliverable now or the connection ended | _send, disconnected, start  |
 |         |           | too large for the device, or for MQTT                  | _send                       |
 |         |           | pushed out of the full queue                           | _make_room                  |
+|         |           | its device was removed; told, and then gone            | device_changed              |
 | PENDING | TIMEOUT   | its ttl passed                                         | _expire                     |
 | PENDING | (gone)    | cancelled by its sender                                | cancel                      |
 
@@ -27,6 +28,7 @@ from bridge.delivery.base import NO_CHANNELS, MessageStore
 from bridge.delivery.drains import Drains
 from bridge.delivery.expiry import Expiry
 from bridge.delivery.moves import Moves
+from bridge.delivery.orphans import Orphans
 from bridge.delivery.outbox import Outbox
 from bridge.delivery.payload import downlink_of
 from bridge.delivery.reading import Reading
@@ -71,6 +73,7 @@ class Delivery(Reading):
         self._expiry = Expiry(store, clock, self._expire)
         self._schedule = Schedule(store, clock, self._release)
         self._repeats = Repeats(store, clock)
+        self._orphans = Orphans(store, channels)
 
     def start(self) -> None:
         """To be called before the first device connects."""
@@ -78,10 +81,12 @@ class Delivery(Reading):
         self._store.fail_uncached(left, _uncached_ended, self._channels)
         self._expiry.start()
         self._schedule.start()
+        self._orphans.tell()
 
     def stop(self) -> None:
         self._expiry.stop()
         self._schedule.stop()
+        self._orphans.stop()
         self._answers.close()
 
     # What applications ask for
@@ -161,8 +166,11 @@ class Delivery(Reading):
 
     def device_changed(self, key: int) -> None:
         """The device was removed, with its messages, or changed otherwise."""
-        if self._store.device_by_key(key) is None and (outbox := self._outboxes.pop(key, None)):
+        if self._store.device_by_key(key) is not None:
+            return
+        if outbox := self._outboxes.pop(key, None):
             outbox.leave()
+        self._orphans.tell()
 
     # What the broker reports (DownlinkListener)
 

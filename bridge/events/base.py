@@ -6,6 +6,8 @@ from typing import Protocol
 from bridge.model.device import Device
 from bridge.model.errors import BridgeError
 from bridge.model.event import Extent, Pruned, StatusChange, StoredChannel, StoredEvent, Subject, Subscribed
+from bridge.model.notification import Notice
+from bridge.mqtt import Publish
 
 
 class EventStore(Protocol):
@@ -20,6 +22,12 @@ class EventStore(Protocol):
 
     def on_events(self, callback: Callable[[Mapping[int, Extent]], None]) -> None:
         """`callback` gets what a commit has appended, by channel, before those who wrote it are told."""
+
+    def tell_connections_with(
+        self, channels: Mapping[str, int], tell: Callable[[bool, int, int | None, Subject, int], str]
+    ) -> None:
+        """Says where and how devices that come and go are told, in the transaction that writes it down: online or not,
+        since when, and when it came online last; the last number is the position of the event."""
 
     def stored_channels(self) -> list[StoredChannel]:
         """Raises StoreUnavailable."""
@@ -66,9 +74,12 @@ class EventStore(Protocol):
         at: int,
         text: Callable[[Subject, int], str],
         done: Callable[[bool | BridgeError], None],
+        *,
+        notice: Notice | None = None,
     ) -> None:
         """Append an event about a device. `text(subject, position)` is its content; it is called in another thread.
-        `done(False)`: the device was removed."""
+        `notice` enters the inbox in the same transaction. `done(False)`: the device was removed, and nothing is told.
+        """
 
     def prune_channel(
         self,
@@ -90,3 +101,13 @@ class Devices(Protocol):
 
     def device_by_key(self, key: int) -> Device | None:
         """Raises StoreUnavailable."""
+
+
+class ReportReader(Protocol):
+    """Who wants to know what devices report, besides the subscribers of a channel."""
+
+    def notice_of(self, speaker: Device, publish: Publish) -> Notice | None:
+        """None: it is not wanted."""
+
+    def enter(self, notice: Notice) -> None:
+        """When no channel is told. Returns at once, never raises."""

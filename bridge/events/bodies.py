@@ -20,6 +20,7 @@ FAILURES: Mapping[str, str] = {
     Failure.TOO_LARGE: "IOTDA.014114",
     Failure.DISPLACED: "IOTDA.014115",
     Failure.UNSENDABLE: "IOTDA.014116",
+    Failure.REMOVED: "IOTDA.014118",
 }
 """The `error_code` of a FAILED message."""
 

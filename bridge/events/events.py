@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 
 from bridge.events.base import Devices, EventStore
+from bridge.events.bodies import presence_text
 from bridge.events.channel import OWN
-from bridge.events.connections import ConnectionEvents
 from bridge.events.cursor import Cursor
 from bridge.events.polling import PollingSubscribers
 from bridge.events.register import Register
@@ -12,11 +12,11 @@ from bridge.events.settings import ChannelSettings
 from bridge.events.upkeep import Upkeep
 from bridge.events.uplinks import Uplinks
 from bridge.model.clock import Clock
-from bridge.model.event import MESSAGE_STATUS
+from bridge.model.event import DEVICE_STATUS, MESSAGE_STATUS
 
 
 class Events:
-    """`channels` is for applications, `connections` and `uplinks` listen to a broker."""
+    """`channels` is for applications, `uplinks` listens to a broker."""
 
     def __init__(self, store: EventStore, devices: Devices, settings: ChannelSettings, clock: Clock) -> None:
         """To be made before anything is written. Raises StoreUnavailable."""
@@ -24,8 +24,8 @@ class Events:
         self._clock = clock
         self.register = Register(store, settings, clock)
         self.channels = PollingSubscribers(store, self.register, clock)
-        self.connections = ConnectionEvents(store, devices, self.register, clock)
         self.uplinks = Uplinks(store, devices, self.register, clock)
+        store.tell_connections_with(self.register.wanting(DEVICE_STATUS), presence_text)
         self._upkeep = Upkeep(store, self.register, clock)
 
     @property

@@ -1,16 +1,17 @@
-"""What devices say, in the channel `device-message-report`."""
+"""What devices say, in the channel `device-message-report` and in the inbox."""
 
 import json
 from collections.abc import Callable
 from functools import partial
 
-from bridge.events.base import Devices, EventStore
+from bridge.events.base import Devices, EventStore, ReportReader
 from bridge.events.bodies import report_text
 from bridge.events.register import Register
 from bridge.model.clock import Clock
 from bridge.model.device import Device
 from bridge.model.errors import BridgeError, StoreUnavailable
 from bridge.model.event import MESSAGE_REPORT
+from bridge.model.notification import Notice
 from bridge.model.topics import device_of, is_report, is_uplink
 from bridge.mqtt import Publish, ReasonCode
 
@@ -29,22 +30,39 @@ class Uplinks:
         self._channels = register.wanting(MESSAGE_REPORT)
         self._clock = clock
         self._held = 0
+        self.reader: ReportReader | None = None
 
     def keep(self, device: Device, publish: Publish, done: Callable[[Publish, ReasonCode], None]) -> ReasonCode | None:
         channel = self._channels.get(device.project)
-        if channel is None or not is_report(publish.topic):
+        if (channel is None and self.reader is None) or not is_report(publish.topic):
             return ReasonCode.SUCCESS
-        size = len(publish.payload) + OVERHEAD
-        if self._held + size > MOST_HELD:
-            return ReasonCode.QUOTA_EXCEEDED
         try:
             speaker = self._speaker(device, publish)
         except StoreUnavailable:
             return ReasonCode.IMPLEMENTATION_SPECIFIC_ERROR
+        notice = self.reader.notice_of(speaker, publish) if self.reader is not None else None
+        if channel is not None:
+            return self._store_it(channel, speaker, publish, notice, done)
+        if notice is not None and self.reader is not None:
+            self.reader.enter(notice)
+        return ReasonCode.SUCCESS
+
+    def _store_it(
+        self,
+        channel: int,
+        speaker: Device,
+        publish: Publish,
+        notice: Notice | None,
+        done: Callable[[Publish, ReasonCode], None],
+    ) -> ReasonCode | None:
+        size = len(publish.payload) + OVERHEAD
+        if self._held + size > MOST_HELD:
+            return ReasonCode.QUOTA_EXCEEDED
         now = self._clock()
         self._held += size
         text = partial(report_text, publish.topic, publish.payload, now)
-        self._store.tell(channel, speaker.key, now, text, partial(self._told, publish, size, done))
+        told = partial(self._told, publish, size, done)
+        self._store.tell(channel, speaker.key, now, text, told, notice=notice)
         return None
 
     def _told(

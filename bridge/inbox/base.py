@@ -4,10 +4,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Protocol
 
 from bridge.model.clock import Clock
-from bridge.model.device import Device
 from bridge.model.errors import BridgeError
 from bridge.model.message import Status
-from bridge.model.notification import Bounds, Notice, Notification, Occurrence, Selection
+from bridge.model.notification import Bounds, Kind, Notice, Notification, Occurrence, Selection
 
 
 class NotificationStore(Protocol):
@@ -19,15 +18,27 @@ class NotificationStore(Protocol):
     ) -> None:
         """Returns at once; `done` is called after the commit. Order is kept."""
 
+    def post(self, notice: Notice, now: int, done: Callable[[Notification | BridgeError], None]) -> None:
+        """The same for what an application posts."""
+
     def announce_endings(
         self, statuses: Iterable[Status], notice_of: Callable[[Occurrence], Notice | None], clock: Clock
     ) -> None:
         """From now on the end of a message in one of these states enters the inbox, in the transaction that writes
         it. `notice_of` may be called in any thread."""
 
-    def tell_processed_with(self, channels: Mapping[str, int], tell: Callable[[Notification, int], str]) -> None:
-        """From now on what is processed is told in the channel of its project, in the transaction that processes it.
-        `tell` gives the content of the event at that position; it may be called in any thread."""
+    def announce_connections(self, kinds: Iterable[Kind], notice_of: Callable[[Occurrence], Notice | None]) -> None:
+        """The same for devices that come and go."""
+
+    def tell_notifications_with(
+        self,
+        channels: Mapping[str, int],
+        *,
+        posted: Callable[[Notification, int], str],
+        processed: Callable[[Notification, int], str],
+    ) -> None:
+        """From now on what applications post, and what is processed, is told in the channel of its project, in the
+        transaction that writes it. The callables give the content of the event at that position, in any thread."""
 
     async def mark_read(self, project: str, notification_id: str, read: bool) -> Notification:
         """Raises UnknownNotification."""
@@ -63,7 +74,3 @@ class NotificationStore(Protocol):
 
     def notification_bounds(self, project: str, selection: Selection) -> Bounds:
         """Of the history, exact, whatever `offset` and `limit`. Raises TooBroad."""
-
-
-class Directory(Protocol):
-    def device_by_key(self, key: int) -> Device | None: ...

@@ -7,7 +7,7 @@ from types import MappingProxyType
 
 from bridge.inbox.appointments import Appointments
 from bridge.inbox.base import NotificationStore
-from bridge.inbox.bodies import processed_text
+from bridge.inbox.bodies import posted_text, processed_text
 from bridge.inbox.intake import Intake
 from bridge.inbox.rules import Rules
 from bridge.inbox.settings import InboxSettings
@@ -30,7 +30,7 @@ class Inbox:
         clock: Clock,
         channels: Mapping[str, int] = MappingProxyType({}),
     ) -> None:
-        """`channels`: by project, where processed notifications are told, as it is at that time."""
+        """`channels`: by project, where posted and processed notifications are told, as it is at that time."""
         self.rules = Rules(settings)
         self._store = store
         self._clock = clock
@@ -43,7 +43,8 @@ class Inbox:
     def start(self) -> None:
         """To be called before the first message can end. Raises StoreUnavailable."""
         self._store.announce_endings(self.rules.statuses, self.rules.notice_of, self._clock)
-        self._store.tell_processed_with(self._channels, processed_text)
+        self._store.announce_connections(self.rules.connections, self.rules.notice_of)
+        self._store.tell_notifications_with(self._channels, posted=posted_text, processed=processed_text)
         self._appointments.start()
         self._housekeeping = asyncio.get_running_loop().create_task(self._keep_house())
 
@@ -60,22 +61,26 @@ class Inbox:
         """Something happened; the rules say whether it enters. Returns at once, never raises."""
         notice = self.rules.notice_of(occurrence)
         if notice is not None:
-            self._intake.put(notice)
+            self.enter(notice)
+
+    def enter(self, notice: Notice) -> None:
+        """Returns at once, never raises; what the disk refuses is tried again."""
+        self._intake.put(notice)
 
     async def post(self, notice: Notice) -> Notification:
-        """Raises StoreUnavailable."""
-        entered: asyncio.Future[list[Notification]] = asyncio.get_running_loop().create_future()
+        """Durable when this returns, and told. Raises StoreUnavailable."""
+        posted: asyncio.Future[Notification] = asyncio.get_running_loop().create_future()
 
-        def done(result: list[Notification] | BridgeError) -> None:
-            if entered.done():  # whoever waited is gone
+        def done(result: Notification | BridgeError) -> None:
+            if posted.done():  # whoever waited is gone
                 return
             if isinstance(result, BridgeError):
-                entered.set_exception(result)
+                posted.set_exception(result)
             else:
-                entered.set_result(result)
+                posted.set_result(result)
 
-        self._store.enter([notice], self._clock(), done)
-        return (await entered)[0]
+        self._store.post(notice, self._clock(), done)
+        return await posted
 
     # What is read
 

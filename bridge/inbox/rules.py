@@ -18,6 +18,11 @@ class Rules:
         """Ends of messages that enter."""
         return frozenset(status for status in Status if status is not Status.PENDING and self.wants(_kind(status)))
 
+    @property
+    def connections(self) -> frozenset[Kind]:
+        """What enters of devices that come and go."""
+        return self._wanted & {Kind.ONLINE, Kind.OFFLINE}
+
     def wants(self, kind: Kind) -> bool:
         return kind in self._wanted
 

@@ -37,6 +37,8 @@ class Failure(StrEnum):
     """MQTT cannot express it, for example a topic name with wildcards."""
     DISPLACED = "displaced"
     """Pushed out of a full queue (policy drop_oldest)."""
+    REMOVED = "device_removed"
+    """Its device was removed, and the message with it: applications are told, and nothing is left to ask for."""
 
 
 @dataclass(slots=True)

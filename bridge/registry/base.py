@@ -44,11 +44,15 @@ class DeviceStore(Protocol):
     def record(self, project: str, device_id: str) -> Record | None:
         """At once; sees every committed write. Raises StoreUnavailable."""
 
-    def note(self, sightings: Sequence[Sighting], done: Callable[[BridgeError | None], None]) -> None:
-        """Write down when devices, each named once, were connected. Returns at once, as `MessageStore` does."""
+    def note(self, sightings: Sequence[Sighting], done: Callable[[bool | BridgeError], None]) -> None:
+        """Write down when devices, each named once, were connected, and tell whoever wants to know in the same
+        transaction. Returns at once, as `MessageStore` does. `done(True)`: `tell_riders` has something to do."""
 
-    def note_all_offline(self, at: int, done: Callable[[BridgeError | None], None]) -> None:
-        """Whoever is written down as online since `at` or longer went offline at `at`."""
+    def end_last_run(self, at: int, done: Callable[[bool | BridgeError], None]) -> None:
+        """Likewise, some of those who are written down as online went offline at `at`. `done(True)`: that was all."""
+
+    def tell_riders(self, done: Callable[[bool | BridgeError], None]) -> None:
+        """Likewise, some devices behind gateways came or went with them. `done(True)`: there are more."""
 
 
 class Connections(Protocol):

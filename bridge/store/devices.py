@@ -13,10 +13,13 @@ from bridge.model.errors import (
     WrongAuthType,
 )
 from bridge.model.record import Amendment, Enrolment, Profile, Record
+from bridge.model.topics import device_tree
 from bridge.store import statements
 from bridge.store.blocks import blocks
 from bridge.store.connection import refusing, transaction, unreferenced
+from bridge.store.hearing_statements import ORPHAN_BLOCK
 from bridge.store.records import Records
+from bridge.store.retained import DROP_TREE, tree_bounds
 from bridge.store.rows import enrolled_row, read_device
 
 ENROLLED = (
@@ -96,7 +99,10 @@ class Devices(Records):
         return device
 
     def remove_device(self, project: str, device_id: str) -> None:
-        """Its messages go, too. Raises UnknownDevice; HasSubDevices for a gateway, whose devices go first.
+        """Its messages go, too; the senders of those that were PENDING are told by the daemon. What is retained in its
+        tree goes, because its id may come to mean another device.
+
+        Raises UnknownDevice; HasSubDevices for a gateway, whose devices go first.
 
         What is stored goes first, in pieces that do not hold up the daemon's writer; what came in meanwhile goes
         together with the device. From then on the writer's foreign key refuses messages for it.
@@ -108,12 +114,13 @@ class Devices(Records):
             pieces = list(blocks(self._connection, key, newest=stored))
         for block in pieces:
             with transaction(self._connection):
-                self._connection.execute(statements.REMOVE_BLOCK, (block, key))
+                self._remove_block(block, key)
         with unreferenced(self._connection), transaction(self._connection):
             self._check_nobody_behind(project, device_id)
             for block in list(blocks(self._connection, key, newest=self._last_seq(), oldest=stored)):
-                self._connection.execute(statements.REMOVE_BLOCK, (block, key))
+                self._remove_block(block, key)
             self._connection.execute(REMOVE, (key,))
+            self._connection.execute(DROP_TREE, (project, *tree_bounds(device_tree(device_id))))
             self._announce("device", name=device_id, project=project, device=key)
         self._written()
 
@@ -170,6 +177,11 @@ class Devices(Records):
     def _check_nobody_behind(self, project: str, device_id: str) -> None:
         if self._query(statements.SUB_DEVICE, (project, device_id)):
             raise HasSubDevices(f"there are devices behind {device_id}")
+
+    def _remove_block(self, block: int, device: int) -> None:
+        """What is PENDING in it becomes an orphan, whose end the daemon tells."""
+        self._connection.execute(ORPHAN_BLOCK, (self._clock(), block, device))
+        self._connection.execute(statements.REMOVE_BLOCK, (block, device))
 
     def _last_seq(self) -> int:
         return self._query(statements.LAST_SEQ)[0][0] or 0

@@ -32,6 +32,7 @@ class Directory(Devices, Tokens, AccessKeys, Rules, Revocations):
         self._changes = changes
         self._watchers: list[Callable[[int], None]] = []
         self._rule_watchers: list[Callable[[str], None]] = []
+        self._removal_watchers: list[Callable[[tuple[str, str]], None]] = []
         self._devices: Cache[tuple[str | None, str], Device] = Cache()
         self._called: Cache[str, tuple[Device, ...]] = Cache()
         self._principals: Cache[bytes, Principal] = Cache()
@@ -40,6 +41,10 @@ class Directory(Devices, Tokens, AccessKeys, Rules, Revocations):
     def on_device_change(self, callback: Callable[[int], None]) -> None:
         """`callback(key)` for each device added, removed or changed; `device_by_key` says what it is now."""
         self._watchers.append(callback)
+
+    def on_device_removed(self, callback: Callable[[tuple[str, str]], None]) -> None:
+        """`callback((project, device_id))` for each device that was removed."""
+        self._removal_watchers.append(callback)
 
     def on_rule_change(self, callback: Callable[[str], None]) -> None:
         """`callback(rule_id)` for each rule added, removed or changed, or with a change of its actions; `route` says
@@ -51,8 +56,11 @@ class Directory(Devices, Tokens, AccessKeys, Rules, Revocations):
         while changes := self._changes.take():
             for change in changes:
                 self._forget(change)
-            for key in dict.fromkeys(change.device for change in changes if change.device is not None):
+            names = {each.device: (each.project or "", each.name) for each in changes if each.device is not None}
+            for key, name in names.items():
                 _tell(self._watchers, key)
+                if self._removal_watchers and self._is_gone(key):
+                    _tell(self._removal_watchers, name)
             for rule_id in dict.fromkeys(change.name for change in changes if change.kind == "rule"):
                 _tell(self._rule_watchers, rule_id)
 
@@ -86,6 +94,12 @@ class Directory(Devices, Tokens, AccessKeys, Rules, Revocations):
     def _written(self) -> None:
         with contextlib.suppress(StoreUnavailable):  # the change is made, and the next look will find it
             self.look()
+
+    def _is_gone(self, key: int) -> bool:
+        try:
+            return self.device_by_key(key) is None
+        except StoreUnavailable:  # the other changes are told all the same
+            return False
 
     def _forget(self, change: Change) -> None:
         if change.kind == "token":

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from bridge.model.errors import BridgeError
 from bridge.model.event import Extent, Pruned, StoredChannel, StoredEvent, StoredSubscriber, Subject, Subscribed
+from bridge.model.notification import Notice
 from bridge.store import statements
 from bridge.store.connection import refusing
 from bridge.store.journal import Journal, TellStatus
@@ -145,15 +146,19 @@ class Events:
         at: int,
         text: Callable[[Subject, int], str],
         done: Callable[[bool | BridgeError], None],
+        *,
+        notice: Notice | None = None,
     ) -> None:
         """Append an event about a device. `text(subject, position)` is its content; it is called in another thread.
-        `done(False)`: the device was removed."""
+        `notice` enters the inbox in the same transaction. `done(False)`: the device was removed, and nothing is told.
+        """
 
         def run(_: sqlite3.Connection, journal: Journal) -> bool:
             subject = journal.subject(device)
             if subject is None:
                 return False
             journal.add(channel, at, None, lambda position: text(subject, position))
+            journal.notify(notice, at)
             return True
 
         self._writer.put(Telling(run, done))

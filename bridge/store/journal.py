@@ -1,4 +1,4 @@
-"""Events that are committed together with what they tell of."""
+"""Events and notifications that are committed together with what they tell of."""
 
 import json
 import sqlite3
@@ -8,6 +8,8 @@ from itertools import chain
 from typing import NamedTuple, TypeAlias, TypeVar
 
 from bridge.model.event import Extent, StatusChange, Subject
+from bridge.model.notification import Notice
+from bridge.store.inbox_writes import enter
 from bridge.store.rows import Row
 from bridge.store.statements import (
     CHANNEL_LAST,
@@ -43,12 +45,14 @@ class _Entry(NamedTuple):
 
 
 class Journal:
-    """The events of one transaction. They wait here until `write`, and share a few statements."""
+    """The events and notifications of one transaction. They wait here until `write`, and share a few statements."""
 
     def __init__(self, connection: sqlite3.Connection, tell_status: TellStatus | None) -> None:
         self._connection = connection
         self._tell_status = tell_status
         self._waiting: dict[int, list[_Entry]] = {}
+        self._notices: list[Notice] = []
+        self._noticed_at = 0
         self._subjects: dict[int, Subject | None] = {}
         self.written: dict[int, Extent] = {}
         """By channel: what was appended."""
@@ -57,10 +61,14 @@ class Journal:
         """`text(position)` is called once, before the end of the transaction."""
         self._waiting.setdefault(channel, []).append(_Entry(at, message_id, text))
 
+    def notify(self, notice: Notice | None, at: int) -> None:
+        """What enters an inbox because of what happened `at` that time; None: nothing does."""
+        if notice is not None:
+            self._notices.append(notice)
+            self._noticed_at = max(self._noticed_at, at)
+
     def changed(self, changes: Sequence[Change]) -> None:
         """For messages that are stored, in the order of the changes."""
-        tell = self._tell_status
-        assert tell is not None, "nobody says how a status is told"  # noqa: S101
         told = self._read_messages([change.seq for change in changes])
         for change in changes:
             message_id, name, topic, *subject = told[change.seq]
@@ -74,7 +82,13 @@ class Journal:
                 change.failure,
                 change.detail,
             )
-            self.add(change.channel, change.at, None, partial(tell, said))
+            self.tell(change.channel, said)
+
+    def tell(self, channel: int, change: StatusChange) -> None:
+        """For a message that is not stored any more."""
+        tell = self._tell_status
+        assert tell is not None, "nobody says how a status is told"  # noqa: S101
+        self.add(channel, change.at, None, partial(tell, change))
 
     def subject(self, device: int) -> Subject | None:
         """None: the device was removed."""
@@ -92,9 +106,13 @@ class Journal:
     def forget(self) -> None:
         """What waits belongs to a write that is taken back."""
         self._waiting.clear()
+        self._notices.clear()
 
     def write(self) -> None:
         """A channel that is gone takes its events along."""
+        notices, self._notices = self._notices, []
+        if notices:
+            enter(self._connection, notices, self._noticed_at)
         waiting, self._waiting = self._waiting, {}
         for channel, entries in waiting.items():
             found = self._connection.execute(CHANNEL_LAST, (channel,)).fetchone()

@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import islice
+from types import MappingProxyType
 from typing import TypeAlias, TypeVar
 
 from bridge.model.errors import BridgeError, StoreUnavailable, TooBroad, UnknownNotification
@@ -20,8 +21,8 @@ from bridge.store.series import IMPORTANCES, NUMBER_BITS, Keys, series_of, withi
 from bridge.store.writer import Other, Telling, Writer
 
 T = TypeVar("T")
-TellProcessed: TypeAlias = Callable[[Notification, int], str]
-"""Says as JSON text that a notification was processed; the number is the position of the event."""
+TellNotification: TypeAlias = Callable[[Notification, int], str]
+"""Says as JSON text what became of a notification; the number is the position of the event."""
 MOST_LISTED = 8 * 1024 * 1024
 """Characters of text after which a list ends."""
 MOST_LOOKED_AT = 8_000
@@ -37,7 +38,9 @@ class Notifications:
 
     _reader: sqlite3.Connection
     _writer: Writer
-    _told: tuple[Mapping[str, int], TellProcessed] = ({}, lambda _, __: "")
+    _told: Mapping[str, int] = MappingProxyType({})
+    _tell_posted: TellNotification
+    _tell_processed: TellNotification
 
     def enter(
         self, notices: Sequence[Notice], now: int, done: Callable[[list[Notification] | BridgeError], None]
@@ -53,8 +56,19 @@ class Notifications:
     async def clear(self, project: str) -> None:
         await self._writer.request(lambda connection: writes.clear(connection, project))
 
-    def tell_processed_with(self, channels: Mapping[str, int], tell: TellProcessed) -> None:
-        self._told = channels, tell
+    def post(self, notice: Notice, now: int, done: Callable[[Notification | BridgeError], None]) -> None:
+        def run(connection: sqlite3.Connection, journal: Journal) -> Notification:
+            [posted] = writes.enter(connection, [notice], now)
+            if self._told:
+                self._tell(journal, self._tell_posted, posted, posted.at)
+            return posted
+
+        self._writer.put(Telling(run, done))
+
+    def tell_notifications_with(
+        self, channels: Mapping[str, int], *, posted: TellNotification, processed: TellNotification
+    ) -> None:
+        self._told, self._tell_posted, self._tell_processed = channels, posted, processed
 
     async def confirm(
         self, project: str, confirmed: str, by: str, process_at: int | None, now: int
@@ -62,7 +76,7 @@ class Notifications:
         def run(connection: sqlite3.Connection, journal: Journal) -> list[Notification] | BridgeError:
             changed = writes.confirm(connection, project, confirmed, by=by, process_at=process_at, now=now)
             if process_at is None and not isinstance(changed, BridgeError):
-                self._tell_processed(journal, changed)
+                self._tell_all_processed(journal, changed)
             return changed
 
         return _unless_error(await self._request(run))
@@ -70,7 +84,7 @@ class Notifications:
     async def process_due(self, now: int, limit: int) -> list[Notification]:
         def run(connection: sqlite3.Connection, journal: Journal) -> list[Notification]:
             processed = writes.process_due(connection, now, limit)
-            self._tell_processed(journal, processed)
+            self._tell_all_processed(journal, processed)
             return processed
 
         return await self._request(run)
@@ -120,13 +134,15 @@ class Notifications:
                 return Bounds(0, None, None)
             return Bounds(len(numbers), self._at(series.key(numbers[0])), self._at(series.key(numbers[-1])))
 
-    def _tell_processed(self, journal: Journal, notifications: Iterable[Notification]) -> None:
+    def _tell_all_processed(self, journal: Journal, notifications: Iterable[Notification]) -> None:
         """In the writer's thread."""
-        channels, tell = self._told
-        for notification in notifications:
-            channel = channels.get(notification.notice.project)
-            if channel is not None:
-                journal.add(channel, notification.processed_at or 0, None, partial(tell, notification))
+        for notification in notifications if self._told else ():
+            self._tell(journal, self._tell_processed, notification, notification.processed_at or 0)
+
+    def _tell(self, journal: Journal, tell: TellNotification, notification: Notification, at: int) -> None:
+        channel = self._told.get(notification.notice.project)
+        if channel is not None:
+            journal.add(channel, at, None, partial(tell, notification))
 
     def _request(self, run: Callable[[sqlite3.Connection, Journal], T]) -> asyncio.Future[T]:
         """As `Writer.request`, for what makes events."""

@@ -2,6 +2,8 @@
 
 from sqlite_utils import Database, Migrations
 
+from bridge.store.hearing_schema import untold
+from bridge.store.retained_schema import retained_messages
 from bridge.store.session_schema import sessions
 
 MIGRATIONS = Migrations("bridge")
@@ -392,6 +394,9 @@ def channel_sizes(database: Database) -> None:
     """)
 
 
+MIGRATIONS()(retained_messages)
+MIGRATIONS()(untold)
+
 NAMES = {
     devices.__name__,
     messages.__name__,
@@ -408,6 +413,8 @@ NAMES = {
     notifications.__name__,
     webhooks.__name__,
     channel_sizes.__name__,
+    retained_messages.__name__,
+    untold.__name__,
 }
 """Every migration this version knows."""
 

@@ -1,39 +1,42 @@
-"""When devices were connected, as it is written down. Contract: `bridge.registry.base.DeviceStore`."""
+"""When devices were connected, as it is written down and told. Contract: `bridge.registry.base.DeviceStore`."""
 
-import sqlite3
-from collections.abc import Callable, Sequence
-from itertools import chain
+import dataclasses
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 
 from bridge.model.errors import BridgeError
+from bridge.model.notification import Kind, Notice, Occurrence
 from bridge.model.record import Sighting
-from bridge.store.rows import sighted_row
-from bridge.store.statements import ALL_OFFLINE, SIGHT, SIGHTED_AT_ONCE
-from bridge.store.writer import Other, Writer
+from bridge.store import presence_writes as writes
+from bridge.store.presence_writes import Audience, TellConnection
+from bridge.store.writer import Telling, Writer
 
 
 class Sightings:
     """They share the writer's commits with the messages."""
 
     _writer: Writer
+    _audience = Audience()
 
-    def note(self, sightings: Sequence[Sighting], done: Callable[[BridgeError | None], None]) -> None:
-        """Of different devices; one that was removed meanwhile is passed over."""
-        rows = [sighted_row(sighting) for sighting in sightings]
+    def tell_connections_with(self, channels: Mapping[str, int], tell: TellConnection) -> None:
+        """From now on a device that comes or goes is told in the channel of its project, in the transaction that
+        writes it down. `tell` gives the content of the event; it is called in the writer's thread."""
+        self._audience = dataclasses.replace(self._audience, channels=channels, tell=tell)
 
-        def run(connection: sqlite3.Connection) -> None:
-            start = 0
-            for size in SIGHTED_AT_ONCE:
-                while start + size <= len(rows):
-                    connection.execute(SIGHT[size], tuple(chain.from_iterable(rows[start : start + size])))
-                    start += size
+    def announce_connections(self, kinds: Iterable[Kind], notice_of: Callable[[Occurrence], Notice | None]) -> None:
+        """Likewise it enters the inbox, if it is one of the `kinds`. `notice_of` is called in the writer's thread."""
+        self._audience = dataclasses.replace(self._audience, kinds=frozenset(kinds), notice_of=notice_of)
 
-        self._writer.put(Other(run, done))
+    def note(self, sightings: Sequence[Sighting], done: Callable[[bool | BridgeError], None]) -> None:
+        """Of different devices; one that was removed meanwhile is passed over. `done(True)`: there are devices behind
+        gateways still to be told of, see `tell_riders`."""
+        self._writer.put(Telling(partial(writes.note, self._audience, list(sightings)), done))
 
-    def note_all_offline(self, at: int, done: Callable[[BridgeError | None], None]) -> None:
-        """Whoever is written down as online since then or longer went offline at that time, as far as anybody can
-        tell."""
+    def end_last_run(self, at: int, done: Callable[[bool | BridgeError], None]) -> None:
+        """A page of those who are written down as online went offline at that time, as far as anybody can tell.
+        `done(True)`: that was the last page."""
+        self._writer.put(Telling(partial(writes.end_last_run, self._audience, at), done))
 
-        def run(connection: sqlite3.Connection) -> None:
-            connection.execute(ALL_OFFLINE, (at, at))
-
-        self._writer.put(Other(run, done))
+    def tell_riders(self, done: Callable[[bool | BridgeError], None]) -> None:
+        """A page of the devices behind gateways that have come or gone. `done(True)`: there are more."""
+        self._writer.put(Telling(partial(writes.tell_riders, self._audience), done))

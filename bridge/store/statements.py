@@ -185,7 +185,6 @@ CARRIED_PENDING = f"""
     )
 """
 SIGHT = {count: _sight(count) for count in SIGHTED_AT_ONCE}
-ALL_OFFLINE = "UPDATE device SET online = 0, changed_at = ? WHERE online = 1 AND changed_at <= ?"
 PRINCIPAL = "SELECT name, project, scopes FROM token WHERE hash = ?"
 REVOKED_JWT = "SELECT 1 FROM revoked_jwt WHERE jti = ?"
 ACCESS_KEY = "SELECT sk, name, project, scopes FROM access_key WHERE ak = ?"

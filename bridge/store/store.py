@@ -20,6 +20,8 @@ from bridge.store.events import Events
 from bridge.store.management import Management
 from bridge.store.messages import Messages
 from bridge.store.notifications import Notifications
+from bridge.store.orphans import Orphans
+from bridge.store.retained import Retained
 from bridge.store.retention import Retention
 from bridge.store.search import Searches
 from bridge.store.sessions import Sessions
@@ -37,7 +39,7 @@ LOOK_EVERY = 0.25
 PRUNE_EVERY = 60.0
 
 
-class Store(Messages, Notifications, Sightings, Events, Webhooks, Batches, Sessions, Directory):
+class Store(Messages, Orphans, Notifications, Sightings, Events, Webhooks, Batches, Retained, Sessions, Directory):
     """Messages, notifications, events, pushes, sessions, devices and credentials in one SQLite file. All methods belong
     to the event loop's thread.
 

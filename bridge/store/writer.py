@@ -21,7 +21,7 @@ before) the transaction is rolled back and the same batch is run again one write
 transaction, each with a result of its own. Duplicates are rare and cost twice; everything else is cheap.
 
 Errors. A write that breaks a constraint, or that SQLite cannot take (an integer of 70 bits), fails alone. Any other
-error of the database (disk full, I/O) rolls the batch back. Its adds and all that makes events are refused with
+error of the database (disk full, I/O) rolls the batch back. Its adds and all else that needs room are refused with
 StoreUnavailable, and what is left gets another chance: on a full disk the end of a delivery needs no room, and must not
 be lost for the sake of a new message. If that fails as well, everybody gets StoreUnavailable. The thread lives on and
 tries the next batch from the start. Every write gets exactly one result, and results reach the loop in the order of the
@@ -75,9 +75,9 @@ class Other:
     run: Callable[[sqlite3.Connection], Any]
     done: Callable[[Any], None]
     grows: bool = False
-    """It needs room on the disk."""
+    """Whether it makes the database larger."""
     joined: bool = False
-    """It goes into the transaction of the write before it."""
+    """Whether it goes into the transaction of the write before it."""
 
 
 @dataclass(slots=True)

@@ -10,6 +10,7 @@ import pytest
 
 from bridge.mqtt import Version
 from tests.acceptance.account import Account
+from tests.acceptance.caller import APP, Caller
 from tests.acceptance.clock import SharedClock
 from tests.acceptance.daemon import Daemon
 from tests.acceptance.device import Device, Login
@@ -104,6 +105,31 @@ def clocked_daemon(folder: Path, clock: SharedClock, settings: dict[str, object]
     """Not started yet."""
     program = ("-m", "tests.acceptance.clocked_daemon", str(clock.file))
     return Daemon(folder, {"delivery.ack_wait": ACK_WAIT, **(settings or {})}, program=program, clock=clock)
+
+
+CHANNEL_RULES = """
+[channels.rules.'[a-y0-9].*']
+"""
+"""Channels that begin with z are not permitted."""
+
+
+@pytest.fixture(scope="module")
+def ask(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Caller]:
+    """A daemon with channel rules."""
+    daemon = Daemon(tmp_path_factory.mktemp("asked"), config=CHANNEL_RULES)
+    try:
+        daemon.start()
+        yield Caller(daemon)
+    finally:
+        daemon.close()
+
+
+@pytest.fixture
+def news(ask: Caller) -> Caller:
+    """With a subscriber `app` of the channel `news`, who has heard nothing."""
+    ask("DELETE", APP)
+    ask("PUT", APP)
+    return ask
 
 
 @pytest.hookimpl(wrapper=True)

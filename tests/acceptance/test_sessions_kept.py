@@ -22,7 +22,7 @@ from tests.acceptance.clock import SharedClock
 from tests.acceptance.conftest import NewDaemon, clocked_daemon
 from tests.acceptance.daemon import Daemon
 from tests.acceptance.raw_device import RawDevice
-from tests.acceptance.test_disk import _full_disk
+from tests.acceptance.test_disk import full_disk
 
 
 def _killed(daemon: Daemon) -> None:
@@ -131,7 +131,7 @@ def test_a_full_disk_acknowledges_nothing_for_sessions_that_are_away(new_daemon:
     device.close()
     source = sender.connect_raw()
     _publish(source, "news", b"stored", 1)
-    with _full_disk(daemon):
+    with full_disk(daemon):
         source.send(Publish("news", b"x" * 500_000, 1, packet_id=3))
         assert source.expect(Puback).reason_code == 0x83
     daemon.restart()

@@ -42,9 +42,9 @@ def ask(daemon: Daemon, method: str, path: str, body: Any = None, status: int = 
     return answer.body
 
 
-def push_to(daemon: Daemon, url: str) -> tuple[str, str]:
+def push_to(daemon: Daemon, url: str, subject: dict[str, str] | None = None) -> tuple[str, str]:
     """The id and the secret of an action whose rule is active."""
-    rule_id = ask(daemon, "POST", RULES, {"subject": STATUS}, 201)["rule_id"]
+    rule_id = ask(daemon, "POST", RULES, {"subject": subject or STATUS}, 201)["rule_id"]
     detail = {"http_forwarding": {"url": url}}
     action = {"rule_id": rule_id, "channel": "HTTP_FORWARDING", "channel_detail": detail}
     made = ask(daemon, "POST", ACTIONS, action, 201)

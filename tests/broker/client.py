@@ -177,10 +177,18 @@ class RawClient(asyncio.Protocol):
         assert unsuback.packet_id == packet_id
         return unsuback.reason_codes
 
-    def publish(self, topic: str, payload: bytes = b"", qos: int = 0, properties: Properties | None = None) -> int:
+    def publish(
+        self,
+        topic: str,
+        payload: bytes = b"",
+        qos: int = 0,
+        properties: Properties | None = None,
+        *,
+        retain: bool = False,
+    ) -> int:
         """Returns the packet identifier."""
         packet_id = self.packet_id() if qos else 0
-        self.send(Publish(topic, payload, qos, packet_id=packet_id, properties=properties or Properties()))
+        self.send(Publish(topic, payload, qos, retain, packet_id=packet_id, properties=properties or Properties()))
         return packet_id
 
     async def acknowledge(self, publish: Publish) -> None:

@@ -101,6 +101,8 @@ class Site:
         self.store.on_device_change(self.delivery.device_changed)
         self.store.on_device_change(self.replies.device_changed)
         self.delivery.start()
+        self.broker.hub.retain_in(self.store)
+        self.store.on_device_removed(self.broker.hub.retained.device_removed)
         await self.broker.start()
 
     async def __aexit__(

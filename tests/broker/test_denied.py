@@ -102,3 +102,13 @@ async def test_properties_are_forwarded_unaltered_and_in_order(site: Site) -> No
     }
     client.publish("a", b"x", 0, properties)  # type: ignore[arg-type]
     assert (await client.take()).properties == properties
+
+
+async def test_what_is_retained_there_reaches_nobody(new_site: NewSite) -> None:
+    site = await new_site(mqtt(deny_subscribe=("secret/#",)))
+    client = await site.log_in(site.add_device())
+    for topic in ("secret/a", "open/a"):
+        client.publish(topic, b"kept", 0, retain=True)
+    await client.subscribe("#")
+    assert (await client.receive(Publish)).topic == "open/a"
+    await client.quiet()

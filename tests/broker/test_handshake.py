@@ -34,7 +34,6 @@ async def test_accepted(site: Site, version: Version) -> None:
         assert connack.properties == {
             "receive_maximum": 64,
             "maximum_packet_size": 1_114_112,
-            "retain_available": 0,
             "server_keep_alive": 3600,
             "topic_alias_maximum": 16,
         }
@@ -84,7 +83,6 @@ async def test_refused(site: Site, case: str, version: Version) -> None:
     ("fields", "reason"),
     [
         ({"properties": {"authentication_method": "SCRAM"}}, 0x8C),
-        ({"will": Will("a", b"", retain=True)}, 0x9A),
     ],
 )
 async def test_refused_in_version_5(site: Site, fields: dict[str, Any], reason: int) -> None:
@@ -121,11 +119,6 @@ async def test_who_leaves_while_the_refusal_is_held_back(new_site: NewSite) -> N
     client.abort()
     await site.let_pass(2)
     await (await site.log_in(site.add_device("pump-2"))).quiet()
-
-
-async def test_a_retained_will_of_an_older_client_is_a_will(site: Site) -> None:
-    client = await site.client(Version.V311)
-    await client.log_in(site.add_device(), will=Will("a", b"", retain=True))
 
 
 async def test_without_a_client_identifier(site: Site) -> None:

@@ -166,17 +166,6 @@ async def test_what_the_vendor_of_the_sender_says_is_passed_on(site: Site, sende
     assert (await older.take()).properties == {}
 
 
-async def test_a_retained_message_of_an_older_client_is_a_message(site: Site) -> None:
-    """[MQTT-3.3.1-12]"""
-    older = await site.log_in(site.add_device(), Version.V311)
-    await older.subscribe("a", 0)
-    older.send(Publish("a", b"x", retain=True))
-    assert not (await older.receive(Publish)).retain
-    await older.unsubscribe("a")
-    await older.subscribe("a")
-    await older.quiet()
-
-
 # QoS 2 from the client [MQTT-4.3.3]
 
 

@@ -75,7 +75,7 @@ class Telling(BasePlugin[BaseContext]):
     async def _tell(self, text: str) -> None:
         context: Any = self.context
         await context.broadcast_message(self.config.topic, text.encode(), self.config.qos)
-        await context.retain_message(self.config.topic, b"never seen")
+        await context.retain_message(f"last/{self.config.topic}", b"seen later")
 
     async def close(self) -> None:
         type(self).closed = True
@@ -282,6 +282,9 @@ async def test_events(new_site: NewSite, qos: int) -> None:
     assert (publish.topic, publish.payload, publish.qos) == ("heard/it", b"+pump-1 pump-1", qos)
     await pump.disconnect()
     assert (await watcher.take()).payload == b"-pump-1 pump-1"
+    await watcher.subscribe("last/#")
+    retained = await watcher.take()
+    assert (retained.topic, retained.payload, retained.retain) == ("last/heard/it", b"seen later", True)
     await watcher.quiet()
     Telling.closed = False
     await site.stop()

@@ -13,7 +13,6 @@ FORBIDDEN: dict[str, tuple[Packet, int]] = {
     "auth": (Auth(0x18, {"authentication_method": "SCRAM"}), 0x82),
     "topic alias above ours": (Publish("a", properties={"topic_alias": 17}), 0x94),
     "topic alias without a topic": (Publish("", properties={"topic_alias": 1}), 0x82),
-    "retain": (Publish("a", b"x", retain=True), 0x9A),
 }
 
 

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from bridge.events import ChannelSettings
+from bridge.inbox import InboxSettings
 from tests.events.event_site import EventSite
 
 NewSite = Callable[..., Awaitable[EventSite]]
@@ -25,3 +26,9 @@ async def new_site(tmp_path: Path) -> AsyncIterator[NewSite]:
 @pytest.fixture
 async def site(new_site: NewSite) -> EventSite:
     return await new_site()
+
+
+@pytest.fixture
+async def entering_site(new_site: NewSite) -> EventSite:
+    """One with an inbox."""
+    return await new_site(inbox=InboxSettings())

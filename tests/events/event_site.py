@@ -7,8 +7,11 @@ from typing import Any
 from bridge.broker import MqttBroker
 from bridge.delivery import Delivery
 from bridge.events import ChannelSettings, Events
+from bridge.inbox import Inbox, InboxSettings, Reports
 from bridge.model.device import DEFAULT_PROJECT
 from bridge.model.event import Polled
+from bridge.model.notification import Selection
+from bridge.registry import Presence
 from tests.broker.heard import Heard
 from tests.broker.site import Site
 
@@ -19,10 +22,16 @@ class EventSite(Site):
     """Its subscribers are in the project `default` and called `app` unless something else is said."""
 
     events: Events
+    presence: Presence
 
-    def __init__(self, path: Path, settings: ChannelSettings | None = None, **others: Any) -> None:
+    def __init__(
+        self, path: Path, settings: ChannelSettings | None = None, inbox: InboxSettings | None = None, **others: Any
+    ) -> None:
+        """With an inbox if there are settings for it."""
         super().__init__(path, **others)
         self._channels = settings or ChannelSettings()
+        self._inbox_settings = inbox
+        self.inbox: Inbox | None = None
 
     async def _start(self) -> None:
         self.events = Events(self.store, self.store, self._channels, self.clock)
@@ -34,9 +43,15 @@ class EventSite(Site):
         self.broker.listen(self.heard)
         self.store.on_device_change(self.broker.hub.device_changed)
         self.store.on_device_change(self.delivery.device_changed)
-        self.hub.watch(self.events.connections)
+        self.presence = Presence(self.store, self.clock)
+        self.hub.watch(self.presence)
         self.hub.keep_with(self.events.uplinks)
+        if self._inbox_settings is not None:
+            self.inbox = Inbox(self.store, self._inbox_settings, self.clock)
+            self.inbox.start()
+            self.events.uplinks.reader = Reports(self.inbox.rules, self.inbox.enter)
         self.delivery.start()
+        self.presence.start()
         await self.broker.start()
 
     async def stop(self) -> None:
@@ -45,7 +60,10 @@ class EventSite(Site):
         self.events.channels.close()
         self.delivery.stop()
         await self.broker.stop()
+        self.presence.stop()
         self.events.stop()
+        if self.inbox is not None:
+            await self.inbox.stop()
         await self.store.close()
 
     async def subscribe(self, channel: str, subscriber: str = APP, project: str = DEFAULT_PROJECT) -> None:
@@ -66,11 +84,22 @@ class EventSite(Site):
 
     async def told(self, channel: str, project: str = DEFAULT_PROJECT) -> list[dict[str, Any]]:
         """The same, as documents, once everything that was decided is committed; and it is acknowledged."""
+        await self.settled()
         await self.store.flush()
         found = (await self.events.channels.poll(project, channel, APP, at_most=10_000, wait=0)).events
         if found:
             await self.events.channels.acknowledge(project, channel, APP, found[-1].position)
         return [json.loads(event.content) for event in found]
+
+    def notified(self) -> list[str]:
+        """What entered the inbox, oldest first."""
+        entered = self.store.notifications(DEFAULT_PROJECT, Selection(limit=10_000), history=True)
+        return [notification.notice.text for notification in reversed(entered)]
+
+    async def settled(self) -> None:
+        """What was seen of connections is written, page by page."""
+        while self.presence._busy:
+            await self.store.flush()
 
     async def bodies(self, channel: str, project: str = DEFAULT_PROJECT) -> list[dict[str, Any]]:
         return [event["notify_data"]["body"] for event in await self.told(channel, project)]

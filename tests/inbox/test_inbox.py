@@ -7,6 +7,7 @@ import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,6 +19,7 @@ from bridge.model.errors import AlreadyProcessed, PastTime, StoreUnavailable, Un
 from bridge.model.event import SERVICE_MESSAGE
 from bridge.model.message import Outcome, Status
 from bridge.model.notification import Importance, Kind, Notice, Notification, Occurrence, Selection
+from bridge.model.times import precise
 from bridge.store import Store
 from tests.broker.times import LoopTime
 from tests.store.asking import added, finish
@@ -38,8 +40,11 @@ class Listener:
 
     async def heard(self) -> list[str]:
         """The texts of what was processed, of all time."""
+        return [event["notify_data"]["body"]["text"] for event in await self.events() if event["event"] == "processed"]
+
+    async def events(self) -> list[dict[str, Any]]:
         polled = await self._channels.poll("home", SERVICE_MESSAGE, "app", at_most=2000, wait=0)
-        return [json.loads(event.content)["notify_data"]["body"]["text"] for event in polled.events]
+        return [json.loads(event.content) for event in polled.events]
 
     async def wait(self, count: int = 1) -> list[str]:
         async with asyncio.timeout(20):
@@ -105,6 +110,31 @@ async def test_processed_at_once_and_told(office: Office) -> None:
     with pytest.raises(AlreadyProcessed):
         await office.inbox.confirm("home", entered.id, "app", None)
     assert await office.listener.heard() == ["hello"]
+
+
+async def test_what_an_application_posts_is_told_in_the_same_write(office: Office) -> None:
+    entered = await office.post("the filter is full", "pump")
+    office.inbox.heard(Occurrence(Kind.REPORT, "home", "lamp", topic="user/n", detail="not posted by an application"))
+    await office.store.flush()
+    [event] = await office.listener.events()
+    assert (event["resource"], event["event"]) == ("service-message", "posted")
+    assert event["notify_data"] == {
+        "header": {"device_id": "pump"},
+        "body": {
+            "notification_id": entered.id,
+            "importance": "information",
+            "text": "the filter is full",
+            "created_time": precise(entered.at),
+        },
+    }
+
+
+async def test_what_cannot_be_told_is_not_posted(office: Office) -> None:
+    office.store._writer._connection.execute("ALTER TABLE event RENAME TO lost")
+    with pytest.raises(StoreUnavailable):
+        await office.post()
+    office.store._writer._connection.execute("ALTER TABLE lost RENAME TO event")
+    assert office.texts() == []
 
 
 async def test_nobody_wants_to_know(office: Office) -> None:
@@ -265,12 +295,30 @@ async def test_a_disk_that_refuses_what_is_heard(office: Office, caplog: pytest.
     writer.execute("PRAGMA query_only = ON")
     office.inbox.heard(Occurrence(Kind.ONLINE, "home", "lamp"))
     await office.store.flush()
-    assert "notifications not written" in caplog.text
+    office.inbox.heard(Occurrence(Kind.OFFLINE, "home", "lamp"))
+    await office.store.flush()
+    assert caplog.text.count("notifications not written yet") == 1
     with pytest.raises(StoreUnavailable):
         await office.post()
     writer.execute("PRAGMA query_only = OFF")
     await office.post("later")
     assert office.texts() == ["later"]
+    office.time.advance(1)
+    async with asyncio.timeout(20):
+        while len(office.texts()) < 3:
+            await office.store.flush()
+    assert office.texts() == ["Device lamp is offline.", "Device lamp is online.", "later"]
+
+
+async def test_what_waits_at_the_end_goes_to_the_disk_once_more(offices: Callable[..., Office]) -> None:
+    async with offices() as office:
+        writer = office.store._writer._connection
+        writer.execute("PRAGMA query_only = ON")
+        office.inbox.heard(Occurrence(Kind.ONLINE, "home", "lamp"))
+        await office.store.flush()
+        writer.execute("PRAGMA query_only = OFF")
+    async with offices() as office:
+        assert office.texts() == ["Device lamp is online."]
 
 
 async def test_failed_messages_enter_with_their_state(office: Office) -> None:

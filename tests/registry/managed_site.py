@@ -43,3 +43,5 @@ class ManagedSite(Site):
         """What was seen so far is in the database."""
         await self.let_pass(0.1)
         await self.store.flush()
+        while self.presence._busy:
+            await self.store.flush()

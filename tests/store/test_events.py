@@ -14,7 +14,10 @@ from bridge.events.base import EventStore
 from bridge.model.errors import StoreUnavailable
 from bridge.model.event import Extent, Pruned, StatusChange, StoredEvent, Subject, Subscribed
 from bridge.model.message import Status
+from bridge.model.notification import Importance, Notice, Selection
 from bridge.store import Store, events
+from bridge.store.journal import Journal
+from bridge.store.writer import Telling
 from tests.store.asking import DELIVERED, FAILED, NOW, a_message, add, finish
 from tests.store.clock import HandClock
 
@@ -297,3 +300,23 @@ async def test_who_hears_of_events_may_fail(store: Store, caplog: pytest.LogCapt
     store.on_events(fail)
     assert await asked(store.publish, begun.channel, None, NOW, "1") is True
     assert "failed to take" in caplog.text
+
+
+async def test_a_write_that_fails_takes_its_notification_back(
+    store: Store, heard: list[Mapping[int, Extent]], caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(_: sqlite3.Connection, journal: Journal) -> None:
+        journal.notify(Notice("home", "lamp", Importance.INFORMATION, "never"), NOW)
+        raise ValueError("a defect")
+
+    def succeed(_: sqlite3.Connection, journal: Journal) -> None:
+        journal.notify(Notice("home", "lamp", Importance.INFORMATION, "this happened"), NOW)
+        journal.notify(None, NOW)
+
+    ends = [asyncio.get_running_loop().create_future() for _ in range(2)]
+    for run, end in zip((fail, succeed), ends, strict=True):
+        store._writer.put(Telling(run, end.set_result))
+    failed, succeeded = await asyncio.gather(*ends)
+    assert isinstance(failed, StoreUnavailable)
+    assert succeeded is None
+    assert [each.notice.text for each in store.notifications("home", Selection(), history=True)] == ["this happened"]

@@ -2,21 +2,22 @@
 
 import asyncio
 
-from bridge.model.errors import StoreUnavailable
+from bridge.model.errors import BridgeError, StoreUnavailable
 from bridge.model.record import Activity, DeviceStatus, Enrolment, Profile, Sighting
 from bridge.store import Store
+from bridge.store.presence_writes import PAGE
 
 
 async def note(store: Store, *sightings: Sighting) -> None:
     written: asyncio.Future[object] = asyncio.get_running_loop().create_future()
     store.note(sightings, written.set_result)
-    assert await written is None
+    assert await written is False
 
 
-async def all_offline(store: Store, at: int) -> None:
-    written: asyncio.Future[object] = asyncio.get_running_loop().create_future()
-    store.note_all_offline(at, written.set_result)
-    assert await written is None
+async def end_last_run(store: Store, at: int) -> bool:
+    written: asyncio.Future[bool | BridgeError] = asyncio.get_running_loop().create_future()
+    store.end_last_run(at, written.set_result)
+    return await written is True
 
 
 def activity(store: Store, device_id: str = "lamp") -> Activity:
@@ -59,13 +60,20 @@ async def test_a_removed_device_is_passed_over(store: Store, device: int, other:
     assert store.record("home", "lamp") is None
 
 
-async def test_all_offline(store: Store, device: int, other: int) -> None:
+async def test_the_end_of_the_last_run(store: Store, device: int, other: int) -> None:
     await note(store, Sighting(device, True, 5, 5))
-    await all_offline(store, 9)
+    assert await end_last_run(store, 9)
     assert activity(store) == Activity(False, 9, 5)
     assert activity(store, "fan") == Activity()
-    await all_offline(store, 10)
+    assert await end_last_run(store, 10)
     assert activity(store).changed_at == 9
+
+
+async def test_it_is_written_page_by_page(store: Store) -> None:
+    keys = [store.add_device("home", f"d{number}", "12345678").key for number in range(2 * PAGE + 1)]
+    await note(store, *(Sighting(key, True, 1, 1) for key in keys))
+    assert [await end_last_run(store, 9) for _ in range(3)] == [False, False, True]
+    assert {activity(store, f"d{number}") for number in range(2 * PAGE + 1)} == {Activity(False, 9, 1)}
 
 
 async def test_a_device_behind_a_gateway_shares_its_connection(store: Store, device: int) -> None:

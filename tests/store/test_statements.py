@@ -3,13 +3,13 @@ from itertools import chain
 
 import pytest
 
-from bridge.store import Store, batch_statements, session_statements, statements
+from bridge.store import Store, batch_statements, hearing_statements, retained, session_statements, statements
 
 
 def texts() -> dict[str, str]:
     """Every statement of the module: a new one is held to these rules by being there."""
     found = {}
-    modules = (statements, batch_statements, session_statements)
+    modules = (statements, batch_statements, hearing_statements, retained, session_statements)
     for name, value in chain.from_iterable(vars(module).items() for module in modules):
         for key, text in value.items() if isinstance(value, dict) and name.isupper() else [("", value)]:
             if isinstance(text, str) and re.match(r"\s*(SELECT|INSERT|UPDATE|DELETE|WITH)\b", text):
@@ -19,8 +19,8 @@ def texts() -> dict[str, str]:
 
 TABLES = (
     "message device token access_key change channel subscriber event idempotency_key batch_task batch_target target "
-    "revoked_jwt notification inbox push dead_letter push_record session session_copy session_message "
-    "session_subscription session_received session_downlink sqlite_sequence"
+    "revoked_jwt notification inbox push dead_letter push_record retained untold_riders orphan rider session "
+    "session_copy session_message session_subscription session_received session_downlink sqlite_sequence"
 )
 TABLE = rf"({TABLES.replace(' ', '|')})\b"
 
@@ -64,6 +64,11 @@ def test_statements_are_found() -> None:
         ("SEARCH_PROJECT", "device USING INTEGER PRIMARY KEY (rowid=?)"),
         ("BOUNDS", "message USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)"),
         ("REMEMBERED", "sqlite_autoindex_idempotency_key_1 (device=? AND key=?)"),
+        ("EXPIRED", "retained_due (expires_at<?)"),
+        ("DROP_TREE", "(project=? AND topic>? AND topic<?)"),
+        ("RIDERS", "device_carried (carrier=? AND rowid>?)"),
+        ("STILL_ONLINE", "device_online (online=?)"),
+        ("LINES 64", "device_carried (carrier=?)"),
         ("FORGET", "idempotency_key_by_age (created_at<?)"),
     ],
 )

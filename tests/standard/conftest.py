@@ -1,0 +1,60 @@
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+from bridge.mqtt import Version
+from tests.broker import times
+from tests.broker.site import Site, mqtt, scratch
+from tests.standard.names import named
+from tests.standard.peer import Server
+from tests.standard.pending import PENDING
+
+NewServer = Callable[..., Awaitable[Server]]
+_PREFIXES = {Version.V311: "MQTT3-", Version.V5: "MQTT-"}
+
+
+def _proven(item: pytest.Item) -> set[str]:
+    statements = {statement for mark in item.iter_markers("proves") for statement in mark.args}
+    if name := named(getattr(item, "originalname", item.name)):
+        statements.add(name)
+    parameters = item.callspec.params if isinstance(item, pytest.Function) and hasattr(item, "callspec") else {}
+    prefix = _PREFIXES.get(cast("Version", parameters.get("version")), "MQTT")
+    return {each for each in statements if each.startswith(prefix)}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        statements = _proven(item)
+        item.extra_keyword_matches.update(statements)
+        for part in {PENDING[statement] for statement in statements if statement in PENDING}:
+            item.add_marker(pytest.mark.xfail(reason=f"waits for {part}", strict=True))
+
+
+@pytest.fixture(autouse=True)
+def _short_of_patience(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is expected not to come is not waited for long."""
+    if any(request.node.iter_markers("xfail")):
+        monkeypatch.setattr(times, "PATIENCE", times.SLICE)
+
+
+@pytest.fixture
+async def new_server() -> AsyncIterator[NewServer]:
+    """`await new_server(**settings of mqtt)`."""
+    async with AsyncExitStack() as sites:
+
+        async def start(**settings: Any) -> Server:
+            site = Site(
+                Path(sites.enter_context(scratch())) / "bridge.db", mqtt(**{"allow_anonymous": True, **settings})
+            )
+            return Server(await sites.enter_async_context(site))
+
+        yield start
+
+
+@pytest.fixture
+async def server(new_server: NewServer) -> Server:
+    """A broker for clients without a name and a password."""
+    return await new_server()
