@@ -90,19 +90,20 @@ def read_string(data: bytes, pos: int, end: int) -> tuple[str, int]:
     return value, after
 
 
-def read_name(data: bytes, pos: int, end: int) -> tuple[str, int]:
+def read_name(data: bytes, pos: int, end: int, unseemly: ReasonCode = ReasonCode.MALFORMED_PACKET) -> tuple[str, int]:
     """A string that names something: a topic, a filter, a client, a user. It should not contain control characters and
     non-characters, and a receiver may call it malformed if it does [MQTT5 1.5.4]; in what people read they do no harm.
+    `unseemly`: what to call it otherwise.
     """
     name, pos = read_string(data, pos, end)
     if not name.isprintable():
-        _check_name(name)
+        _check_name(name, unseemly)
     return name, pos
 
 
-def _check_name(name: str) -> None:
+def _check_name(name: str, unseemly: ReasonCode = ReasonCode.MALFORMED_PACKET) -> None:
     if _DISALLOWED.search(name):
-        raise malformed("a name contains a control character or a non-character", "MQTT5 1.5.4")
+        raise ProtocolError(unseemly, "a name contains a control character or a non-character", "MQTT5 1.5.4")
 
 
 def read_pair(data: bytes, pos: int, end: int) -> tuple[tuple[str, str], int]:

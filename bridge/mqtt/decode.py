@@ -59,11 +59,18 @@ def _trailing() -> ProtocolError:
     return malformed("bytes behind the last field", "MQTT5 1.2")
 
 
-def _packet_id(data: bytes, pos: int, end: int) -> tuple[int, int]:
+def _packet_id(
+    data: bytes, pos: int, end: int, refusal: Callable[[str, str], ProtocolError] = violation
+) -> tuple[int, int]:
     packet_id, pos = read_u16(data, pos, end)
     if not packet_id:
-        raise violation("packet identifier is 0", "MQTT-2.2.1-3")  # [MQTT-2.2.1-3] [MQTT-2.2.1-4]
+        raise refusal("packet identifier is 0", "MQTT-2.2.1-3")  # [MQTT-2.2.1-3] [MQTT-2.2.1-4]
     return packet_id, pos
+
+
+def _request_id(data: bytes, pos: int, end: int) -> tuple[int, int]:
+    """Of SUBSCRIBE and UNSUBSCRIBE. For an identifier of 0 the text has no reason code; other servers use this one."""
+    return _packet_id(data, pos, end, malformed)
 
 
 def _properties(data: bytes, pos: int, end: int, holder: int) -> tuple[Properties, int]:
@@ -92,7 +99,8 @@ def decode_connect(data: bytes, pos: int, end: int, first: int) -> Connect:
     if version is V5:
         properties, pos = _properties(data, pos, end, PacketType.CONNECT)
         check_authentication(properties)
-    client_id, pos = read_name(data, pos, end)  # [MQTT-3.1.3-1] [MQTT-3.1.3-3] [MQTT-3.1.3-4]
+    unseemly = ReasonCode.CLIENT_IDENTIFIER_NOT_VALID if version is V5 else ReasonCode.MALFORMED_PACKET
+    client_id, pos = read_name(data, pos, end, unseemly)  # [MQTT-3.1.3-1] [MQTT-3.1.3-3] [MQTT-3.1.3-4]
     will = username = password = None
     if flags & 0x04:
         will, pos = _will(data, pos, end, flags, version)
@@ -232,7 +240,7 @@ def _decode_acknowledgement(make: type[Acknowledgement], kind: PacketType, versi
 
 def _decode_subscribe(version: Version) -> Decode:
     def decode(data: bytes, pos: int, end: int, _first: int) -> Subscribe:
-        packet_id, pos = _packet_id(data, pos, end)
+        packet_id, pos = _request_id(data, pos, end)
         properties: Properties = {}
         if version is V5:
             properties, pos = _properties(data, pos, end, PacketType.SUBSCRIBE)
@@ -268,7 +276,7 @@ def _subscription(topic_filter: str, options: int, version: Version) -> Subscrip
 
 def _decode_unsubscribe(version: Version) -> Decode:
     def decode(data: bytes, pos: int, end: int, _first: int) -> Unsubscribe:
-        packet_id, pos = _packet_id(data, pos, end)
+        packet_id, pos = _request_id(data, pos, end)
         properties: Properties = {}
         if version is V5:
             properties, pos = _properties(data, pos, end, PacketType.UNSUBSCRIBE)

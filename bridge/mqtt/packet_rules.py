@@ -86,18 +86,19 @@ def check_first_byte(first: int, version: Version | None, side: Side) -> PacketT
     if version is None and code != PacketType.CONNECT:
         raise violation("the first packet is not CONNECT", "MQTT-3.1.0-1")  # [MQTT-3.1.0-1]
     if code == 0 or (code == PacketType.AUTH and version is not Version.V5):
-        raise malformed(f"packet type {code} is reserved", "MQTT5 2.1.2")
+        raise violation(f"packet type {code} is reserved", "MQTT5 2.1.2")
     kind = PacketType(code)
-    if kind in (SENT_BY_SERVER_ONLY if side is Side.SERVER else SENT_BY_CLIENT_ONLY):
-        raise violation(f"{kind.name} does not come from a {_other(side)}", "MQTT5 2.1.2")
-    if kind is PacketType.DISCONNECT and side is Side.CLIENT and version is not Version.V5:
-        raise violation("DISCONNECT does not come from a server", "MQTT3-3.14")
+    # The form first, then the sender: what cannot be parsed is malformed, whoever sends it [MQTT5 1.2].
     if kind is PacketType.PUBLISH:
         _check_publish_flags(first)
     elif version is None:
         _check_first_flags(first)
     elif first & _flag_mask(kind, version) != FLAGS[kind]:
         raise malformed(f"{kind.name} with reserved flags", "MQTT-2.1.3-1")  # [MQTT-2.1.3-1]
+    if kind in (SENT_BY_SERVER_ONLY if side is Side.SERVER else SENT_BY_CLIENT_ONLY):
+        raise violation(f"{kind.name} does not come from a {_other(side)}", "MQTT5 2.1.2")
+    if kind is PacketType.DISCONNECT and side is Side.CLIENT and version is not Version.V5:
+        raise violation("DISCONNECT does not come from a server", "MQTT3-3.14")
     return kind
 
 

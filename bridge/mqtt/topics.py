@@ -1,11 +1,12 @@
 """Topic names and topic filters [MQTT5 4.7], shared subscriptions [MQTT5 4.8.2].
 
-What is refused here is Malformed Packet: 0x8F and 0x90 are for topics that are correctly formed and still not accepted.
+What cannot be read as a topic name or filter is Malformed Packet, a filter that can and still is no shared subscription
+is Protocol Error. 0x8F and 0x90 are for topics that are correctly formed and still not accepted.
 """
 
 from typing import Final
 
-from bridge.mqtt.datatypes import malformed, write_name
+from bridge.mqtt.datatypes import malformed, violation, write_name
 
 SHARED: Final = "$share/"
 
@@ -20,11 +21,12 @@ def check_topic_name(name: str) -> None:
 def check_topic_filter(topic_filter: str) -> None:
     """Raise ProtocolError unless `topic_filter`, shared or not, can be subscribed to."""
     _check_text(topic_filter)
-    *parents, last = split_shared(topic_filter)[1].split("/")
+    *parents, last = topic_filter.split("/")
     if any("#" in level for level in parents) or ("#" in last and last != "#"):
         raise malformed("'#' is not the last level of the topic filter", "MQTT-4.7.1-1")  # [MQTT-4.7.1-1]
     if any("+" in level and level != "+" for level in (*parents, last)):
         raise malformed("'+' is not a whole level of the topic filter", "MQTT-4.7.1-2")  # [MQTT-4.7.1-2]
+    split_shared(topic_filter)
 
 
 def split_shared(topic_filter: str) -> tuple[str | None, str]:
@@ -36,11 +38,11 @@ def split_shared(topic_filter: str) -> tuple[str | None, str]:
         return None, topic_filter
     name, _, plain = topic_filter.removeprefix(SHARED).partition("/")
     if not name:
-        raise malformed("share name is empty", "MQTT-4.8.2-1")  # [MQTT-4.8.2-1]
+        raise violation("share name is empty", "MQTT-4.8.2-1")  # [MQTT-4.8.2-1]
     if "+" in name or "#" in name:
-        raise malformed("share name contains a wildcard", "MQTT-4.8.2-2")  # [MQTT-4.8.2-2]
+        raise violation("share name contains a wildcard", "MQTT-4.8.2-2")  # [MQTT-4.8.2-2]
     if not plain:
-        raise malformed("no topic filter behind the share name", "MQTT-4.8.2-2")  # [MQTT-4.8.2-2]
+        raise violation("no topic filter behind the share name", "MQTT-4.8.2-2")  # [MQTT-4.8.2-2]
     return name, plain
 
 

@@ -12,6 +12,7 @@ from tests.mqtt.raw import (
     MQTT5,
     NEW,
     NONE,
+    NOT_VALID,
     OLD,
     PROTOCOL,
     SHORT,
@@ -62,7 +63,7 @@ BAD_UTF8: dict[str, tuple[bytes, str]] = {
     "null": (b"a\x00b", "MQTT-1.5.4-2"),
 }
 
-BAD_NAMES: dict[str, tuple[bytes, str]] = BAD_UTF8 | {
+UNSEEMLY: dict[str, tuple[bytes, str]] = {
     label: (raw, "MQTT5 1.5.4")
     for label, raw in {
         "first control character": b"a\x01b",
@@ -74,6 +75,9 @@ BAD_NAMES: dict[str, tuple[bytes, str]] = BAD_UTF8 | {
         "non-character at the end of a plane": "\U0003ffff".encode(),
     }.items()
 }
+"""Strings that a receiver may call malformed, and need not."""
+
+BAD_NAMES: dict[str, tuple[bytes, str]] = BAD_UTF8 | UNSEEMLY
 """What no topic, filter, client or user may be called."""
 
 BAD_FILTERS: dict[str, str] = {
@@ -88,15 +92,22 @@ BAD_FILTERS: dict[str, str] = {
     "+a/b": "MQTT-4.7.1-2",
     "a/++": "MQTT-4.7.1-2",
     "a/+b/#": "MQTT-4.7.1-2",
-    "$share/": "MQTT-4.8.2-1",
-    "$share//a": "MQTT-4.8.2-1",
-    "$share/a+/b": "MQTT-4.8.2-2",
-    "$share/#/b": "MQTT-4.8.2-2",
-    "$share/name": "MQTT-4.8.2-2",
-    "$share/name/": "MQTT-4.8.2-2",
+    "$share/a+/b": "MQTT-4.7.1-2",
+    "$share/#/b": "MQTT-4.7.1-1",
     "$share/name/a#": "MQTT-4.7.1-1",
     "$share/name/a+": "MQTT-4.7.1-2",
 }
+
+BAD_SHARES: dict[str, str] = {
+    "$share/": "MQTT-4.8.2-1",
+    "$share//a": "MQTT-4.8.2-1",
+    "$share/+/b": "MQTT-4.8.2-2",
+    "$share/+": "MQTT-4.8.2-2",
+    "$share/#": "MQTT-4.8.2-2",
+    "$share/name": "MQTT-4.8.2-2",
+    "$share/name/": "MQTT-4.8.2-2",
+}
+"""Filters that can be read, and are no shared subscriptions."""
 
 
 def _first_packets() -> Iterator[Invalid]:
@@ -111,8 +122,8 @@ def _first_packets() -> Iterator[Invalid]:
 
 def _reserved_types() -> Iterator[Invalid]:
     for flags in range(16):
-        yield malformed(f"type 0 flags {flags:#x}", ALL, bytes([flags, 0]), "MQTT5 2.1.2", after=1)
-        yield malformed(f"auth before v5 flags {flags:#x}", OLD, bytes([0xF0 | flags, 0]), "MQTT5 2.1.2", after=1)
+        yield violation(f"type 0 flags {flags:#x}", ALL, bytes([flags, 0]), "MQTT5 2.1.2", after=1)
+        yield violation(f"auth before v5 flags {flags:#x}", OLD, bytes([0xF0 | flags, 0]), "MQTT5 2.1.2", after=1)
 
 
 FLAGS = {1: 0, 4: 0, 5: 0, 6: 2, 7: 0, 8: 2, 10: 2, 12: 0, 14: 0}
@@ -141,6 +152,9 @@ def _bad_flags() -> Iterator[Invalid]:
 def _wrong_sides() -> Iterator[Invalid]:
     for first in (0x20, 0x90, 0xB0, 0xD0):
         yield violation(f"type {first >> 4} from a client", ALL, bytes([first, 0]), "MQTT5 2.1.2", after=1)
+        yield malformed(
+            f"flags of type {first >> 4} from a client", NEW, bytes([first | 8, 0]), "MQTT-2.1.3-1", after=1
+        )
     for first in (0x10, 0x82, 0xA2, 0xC0):
         raw = bytes([first, 0])
         yield violation(f"type {first >> 4} from a server", ALL, raw, "MQTT5 2.1.2", Side.CLIENT, after=1)
@@ -215,7 +229,8 @@ def _bad_connects() -> Iterator[Invalid]:
         yield malformed(f"connect {tag} password cut off", (), connect(version, 0xC2, s("d"), s("u"), b"\x00"))
         for label, (raw, clause) in BAD_NAMES.items():
             bad = s(raw)
-            yield malformed(f"connect {tag} client id {label}", (), connect(version, 2, bad), clause)
+            reason = NOT_VALID if version is V5 and label in UNSEEMLY else MALFORMED
+            yield Invalid(f"connect {tag} client id {label}", (), connect(version, 2, bad), reason, clause)
             yield malformed(f"connect {tag} user name {label}", (), connect(version, 0x82, s("d"), bad), clause)
             yield malformed(
                 f"connect {tag} will topic {label}", (), connect(version, 6, s("d"), will, bad, s("")), clause
@@ -304,13 +319,17 @@ def _bad_filters() -> Iterator[Invalid]:
         only = (version,)
         for first, name, options in ((0x82, "subscribe", b"\x00"), (0xA2, "unsubscribe", b"")):
             tag = f"{name} {version.name.lower()}"
-            yield violation(f"{tag} id 0", only, pack(first, b"\0\0", none, s("a"), options), "MQTT-2.2.1-3")
+            yield malformed(f"{tag} id 0", only, pack(first, b"\0\0", none, s("a"), options), "MQTT-2.2.1-3")
             yield malformed(f"{tag} empty", only, pack(first))
             yield malformed(f"{tag} filter cut off", only, pack(first, ID, none, b"\x00\x05a"))
             yield malformed(f"{tag} length cut off", only, pack(first, ID, none, s("a"), options, b"\0"))
             for topic_filter, clause in BAD_FILTERS.items():
                 raw = pack(first, ID, none, s("fine"), options, s(topic_filter), options)
                 yield malformed(f"{tag} {topic_filter!r}", only, raw, clause)
+            for topic_filter, clause in BAD_SHARES.items():
+                yield violation(
+                    f"{tag} {topic_filter!r}", only, pack(first, ID, none, s(topic_filter), options), clause
+                )
             for label, (bad, clause) in BAD_NAMES.items():
                 yield malformed(f"{tag} filter {label}", only, pack(first, ID, none, s(bad), options), clause)
 

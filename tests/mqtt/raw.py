@@ -15,6 +15,7 @@ STRICT = (V311, V5)
 
 MALFORMED = ReasonCode.MALFORMED_PACKET
 PROTOCOL = ReasonCode.PROTOCOL_ERROR
+NOT_VALID = ReasonCode.CLIENT_IDENTIFIER_NOT_VALID
 SHORT = "MQTT5 1.2"
 """The clause of fields and packets that are longer or shorter than they say."""
 

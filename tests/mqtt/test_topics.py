@@ -13,7 +13,7 @@ from bridge.mqtt import (
     matches,
     split_shared,
 )
-from tests.mqtt.invalid_packets import BAD_FILTERS
+from tests.mqtt.invalid_packets import BAD_FILTERS, BAD_SHARES
 
 LEVELS = ["a", "b", "", "$x", "$oc"]
 NAMES = ["/".join(levels) for depth in (1, 2, 3, 4) for levels in product(LEVELS, repeat=depth)]
@@ -76,6 +76,13 @@ def test_bad_topic_filters(topic_filter: str, clause: str) -> None:
     with pytest.raises(ProtocolError) as caught:
         check_topic_filter(topic_filter)
     assert (caught.value.reason_code, caught.value.clause) == (ReasonCode.MALFORMED_PACKET, clause)
+
+
+@pytest.mark.parametrize(("topic_filter", "clause"), BAD_SHARES.items())
+def test_bad_shared_subscriptions(topic_filter: str, clause: str) -> None:
+    with pytest.raises(ProtocolError) as caught:
+        check_topic_filter(topic_filter)
+    assert (caught.value.reason_code, caught.value.clause) == (ReasonCode.PROTOCOL_ERROR, clause)
 
 
 @pytest.mark.parametrize(

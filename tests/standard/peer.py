@@ -99,7 +99,7 @@ class Peer(RawClient):
     async def break_off(self) -> None:
         """The connection ends other than with a good-bye, and the server knows."""
         self.send_bytes(b"\0\0")
-        assert await self.ended() == (0x81 if self.version is V5 else None)
+        assert await self.ended() == (0x82 if self.version is V5 else None)
 
 
 class Server:
