@@ -230,12 +230,11 @@ class Handshake:
         if connect.version is not Version.V5:
             return Properties()
         settings = self._settings
-        properties = Properties(
-            receive_maximum=settings.receive_maximum,
-            maximum_packet_size=line.listener.max_packet_size,
-        )
+        properties = Properties()
         if settings.topic_alias_maximum:
             properties["topic_alias_maximum"] = settings.topic_alias_maximum
+        properties["maximum_packet_size"] = line.listener.max_packet_size
+        properties["receive_maximum"] = settings.receive_maximum
         if connect.properties.get("request_response_information") and session.identity.device is not None:
             # [MQTT-3.1.2-28] below this nobody but the platform and the device itself may publish
             properties["response_information"] = user_topic(session.identity.device.device_id, "")

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import math
 from collections.abc import Container
 from functools import partial
 
@@ -352,7 +353,7 @@ class Outbound:
         """The message as it leaves now, for one session: with the rest of its time [MQTT-3.3.2-6]."""
         properties = publish.properties
         if expires:
-            left = max(1, int(expires - self._loop.time()))
+            left = max(1, math.ceil(expires - self._loop.time()))
             properties = Properties(**properties)
             properties["message_expiry_interval"] = left
         return Publish(publish.topic, publish.payload, publish.qos, publish.retain, dup, packet_id, properties)

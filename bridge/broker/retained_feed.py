@@ -127,7 +127,7 @@ class Feed:
             left = message.expires_at - feeds.clock()
             if left <= 0:  # [MQTT-3.3.2-5]
                 return
-            publish.properties["message_expiry_interval"] = max(1, left // 1000)  # [MQTT-3.3.2-6]
+            publish.properties["message_expiry_interval"] = -(-left // 1000)  # [MQTT-3.3.2-6]
             expires = feeds.loop.time() + left / 1000
         topics = feeds.plugins.topics
         if topics is not None and topics.decide(session.identity, publish.topic):

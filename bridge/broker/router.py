@@ -19,8 +19,8 @@ from bridge.model.topics import device_of, is_system_downlink
 from bridge.mqtt import Publish, ReasonCode, Subscription, split_shared
 
 _log = logging.getLogger(__name__)
-_MOST_LEVELS = 200
-"""Of a topic filter. Each level costs a node of the tree, and 64 KB can spell 32,000 of them."""
+_MOST_SLASHES = 200
+"""In a topic filter. Each level costs a node of the tree, and 64 KB can spell 32,000 of them."""
 
 
 class Router:
@@ -53,7 +53,7 @@ class Router:
         grant = Grant.of(subscription, identifier)
         if not self._access.may_subscribe(session.identity, grant.topics):
             return int(self._settings.deny_subscribe_code, 16)
-        if grant.topics.count("/") >= _MOST_LEVELS:
+        if grant.topics.count("/") > _MOST_SLASHES:
             return ReasonCode.TOPIC_FILTER_INVALID
         known = session.subscriptions
         if grant.filter not in known and len(known) >= self._settings.max_subscriptions:
@@ -144,8 +144,7 @@ class Router:
             done = commitment.settle if publish.qos else None
             commitment.add(self._retained.keep(session.identity.project, publish, session.client_id, done))
         reached = self._spread(session, publish, commitment)
-        # The vendor's tree is the platform's own: what a device says there always has a reader.
-        heard = reached or publish.topic.startswith("$")
+        heard = reached or publish.qos == 0 or _has_reader(session, publish.topic)
         return commitment.close(ReasonCode.SUCCESS if heard else ReasonCode.NO_MATCHING_SUBSCRIBERS)
 
     def _spread(self, session: Session, publish: Publish, commitment: Commitment) -> int:
@@ -208,3 +207,9 @@ class Router:
         if tree is None:
             tree = self._trees[project] = SubscriptionTree()
         return tree
+
+
+def _has_reader(sender: Session, topic: str) -> bool:
+    """Whether there is one although the message reached nobody. The vendor's tree is the platform's own: what a device
+    says there is always read. And who wants no message of its own back is a subscriber all the same."""
+    return topic.startswith("$") or sender.granted(topic, 0) is not None

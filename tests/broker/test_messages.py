@@ -113,6 +113,8 @@ async def test_no_local(site: Site, sender: RawClient) -> None:
     await publish(other, "a", b"y")
     assert (await sender.take()).payload == b"y"
     await other.unsubscribe("a")
+    assert await publish(sender, "a", b"z") == 0, "a subscriber all the same"
+    await sender.unsubscribe("a")
     assert await publish(sender, "a", b"z") == 0x10
 
 
@@ -484,6 +486,7 @@ async def test_filters_with_very_many_levels(site: Site, version: Version, end: 
     """Each level costs memory, so there is a bound."""
     client = await site.log_in(site.add_device(), version)
     assert await client.subscribe("/".join("+" * 150) + end) == 1
+    assert await client.subscribe("/" * (200 - len(end[:1])) + end[1:]) == 1, "as deep as other servers let it be"
     assert await client.subscribe("/".join("+" * 1000) + end) == (0x8F if version is Version.V5 else 0x80)
     assert await client.subscribe("/" * 60_000 + "a") == (0x8F if version is Version.V5 else 0x80)
     await client.quiet()

@@ -110,7 +110,8 @@ async def test_no_local_leaves_one_subscription_out(site: Site, sender: RawClien
 
 async def test_no_local_everywhere(site: Site, sender: RawClient) -> None:
     await ask(sender, Subscription("a/b", no_local=True), Subscription("a/+", no_local=True))
-    assert await publish(sender, "a/b", b"x", 1) == ReasonCode.NO_MATCHING_SUBSCRIBERS
+    assert await publish(sender, "a/b", b"x", 1) == ReasonCode.SUCCESS, "it is a subscriber"
+    assert await publish(sender, "b/b", b"x", 1) == ReasonCode.NO_MATCHING_SUBSCRIBERS
     await sender.quiet()
 
 

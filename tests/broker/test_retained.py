@@ -205,7 +205,10 @@ async def test_expiry(site: Site) -> None:
     pump = await site.log_in(site.add_device())
     await retain(pump, "short", message_expiry_interval=5)
     await retain(pump, "long", message_expiry_interval=100, qos=0)
-    await site.let_pass(4)
+    await site.let_pass(0.5)
+    [early] = await ask(pump, Subscription("short"))
+    assert early.properties == {"message_expiry_interval": 5}, "no whole second has passed"
+    await site.let_pass(3.5)
     found = await ask(pump, Subscription("#"))
     assert [(each.topic, each.properties) for each in found] == [
         ("short", {"message_expiry_interval": 1}),
