@@ -21,8 +21,7 @@ MEBIBYTE = 1_048_576
 PATH = "/v5/iot/default/devices/honest/messages"
 LATE = 2.0
 LEAK = 512 * 1024
-"""Bytes: half a kilobyte for each request of a round. What leaks does so in every round; an allocator takes more now and
-then."""
+"""Bytes: half a kilobyte for each request of a round. What leaks does so in every round, an allocator now and then."""
 
 
 @pytest.fixture(scope="module")
