@@ -13,6 +13,8 @@ from tests.acceptance.clients.base import Heard, OtherClient
 from tests.acceptance.clients.with_aiomqtt import Aiomqtt
 from tests.acceptance.clients.with_gmqtt import Gmqtt
 from tests.acceptance.clients.with_mqttjs import MqttJs
+from tests.acceptance.conftest import NewDaemon
+from tests.acceptance.test_listeners import where
 
 Connect: TypeAlias = Callable[..., OtherClient]
 MQTTJS = pytest.param(
@@ -66,6 +68,20 @@ def test_what_it_publishes_comes_back_at_every_qos(connect: Connect, pump: Accou
     for qos in (0, 1, 2):
         client.publish(f"{topic}/{qos}", b"\x00\xff" * 3000, qos, given)
         assert client.next() == Heard(f"{topic}/{qos}", b"\x00\xff" * 3000, qos, user_properties=given)
+
+
+@pytest.mark.skipif(with_mqttjs.missing() is not None, reason=str(with_mqttjs.missing()))
+def test_mqttjs_over_websocket(new_daemon: NewDaemon, closing: ExitStack, version: Version) -> None:
+    """As a browser would."""
+    pump = Account(new_daemon({"mqtt.websocket_bind": "127.0.0.1:0"}), closing)
+    client = MqttJs(where(pump.daemon, "ws"), pump.login, version, kept=False, websocket=True)
+    closing.callback(client.close)
+    message_id = pump.send("hello", payload_format="raw")
+    assert client.next().payload == b"hello"
+    assert pump.final(message_id)["status"] == "DELIVERED"
+    client.subscribe("plant/#", 2)
+    client.publish("plant/1", b"x" * 100_000, 2, [])
+    assert client.next() == Heard("plant/1", b"x" * 100_000, 2)
 
 
 def test_its_session_is_kept(connect: Connect, pump: Account, other: Account, version: Version) -> None:

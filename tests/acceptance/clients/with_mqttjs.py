@@ -27,10 +27,14 @@ def missing() -> str | None:
 
 
 class MqttJs:
-    def __init__(self, address: tuple[str, int], login: Login, version: Version, *, kept: bool) -> None:
+    def __init__(
+        self, address: tuple[str, int], login: Login, version: Version, *, kept: bool, websocket: bool = False
+    ) -> None:
         host, port = address
         options: dict[str, Any] = {"host": host, "port": port, "protocolVersion": int(version), "clean": not kept}
         options |= {"username": login.username, "password": login.password, "clientId": login.client_id}
+        if websocket:
+            options |= {"protocol": "ws", "path": "/mqtt"}
         if version is Version.V5 and kept:
             options["properties"] = {"sessionExpiryInterval": 3600}
         node = shutil.which("node") or "node"
