@@ -339,9 +339,24 @@ class Link(Wire):
         else:
             codes = [min(code, 0x80) for code in codes]  # [MQTT-3.8.4-5]
             why = Properties()
-        self.send(Suback(packet.packet_id, codes, why))
+        suback = Suback(packet.packet_id, codes, why)
+        if session.kept is None:
+            self._granted(session, suback, granted)
+        else:  # what is granted outlives the daemon from then on
+            session.kept.keeping.after_gains(partial(self._stored, session, suback, granted))
+
+    def _stored(self, session: Session, suback: Suback, granted: list[tuple[str, bool]], stored: bool) -> None:
+        if session.line is not self:
+            return
+        if stored:
+            self._granted(session, suback, [each for each in granted if each[0] in session.subscriptions])
+        else:
+            self.refuse(ReasonCode.IMPLEMENTATION_SPECIFIC_ERROR, "a subscription cannot be stored now")
+
+    def _granted(self, session: Session, suback: Suback, granted: list[tuple[str, bool]]) -> None:
+        self.send(suback)
         self._hub.feeds.subscribed(session, granted)
-        if session.identity.device is not None and min(codes) < 0x80:
+        if session.identity.device is not None and min(suback.reason_codes) < 0x80:
             self._hub.listener.subscribed(session.identity.device.key)
 
     def _unsubscribe(self, session: Session, packet: Unsubscribe) -> None:
@@ -350,9 +365,13 @@ class Link(Wire):
         else:
             codes = [self._hub.router.unsubscribe(session, topic_filter) for topic_filter in packet.filters]
         if self.version is Version.V5:
-            self.send(Unsuback(packet.packet_id, codes, explanations.of_filters(packet.filters, codes)))
+            unsuback = Unsuback(packet.packet_id, codes, explanations.of_filters(packet.filters, codes))
         else:
-            self.send(Unsuback(packet.packet_id, []))
+            unsuback = Unsuback(packet.packet_id, [])
+        if session.kept is None:
+            self.send(unsuback)
+        else:
+            session.kept.keeping.after_losses(partial(self.send, unsuback))
 
     def _pingreq(self, session: Session, packet: Pingreq) -> None:
         self.send(Pingresp())
