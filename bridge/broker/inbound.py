@@ -107,7 +107,7 @@ class Inbound:
         elif self.holds(session, packet_id):  # at QoS 1
             self._answer(session, publish, ReasonCode.PACKET_IDENTIFIER_IN_USE)
         else:
-            session.incoming.add(packet_id)
+            session.incoming.add(packet_id)  # [MQTT-4.3.3-13]
             self._accept(session, publish)
 
     def _accept(self, session: Session, publish: Publish) -> None:
@@ -180,7 +180,7 @@ class Inbound:
             self._line.resume_reading()
 
     def _acknowledge(self, publish: Publish, reason: ReasonCode) -> None:
-        if publish.qos == 0:
+        if publish.qos == 0:  # [MQTT-3.3.4-1]
             return
         if self._line.version is not _V5:
             self._acknowledge_before_5(publish, reason)
@@ -190,6 +190,7 @@ class Inbound:
         elif reason is not ReasonCode.PACKET_IDENTIFIER_IN_USE:
             self._free(publish.packet_id)
         why = explanations.of_message(reason) if reason >= 0x80 else Properties()
+        # [MQTT-2.2.1-5] [MQTT-4.3.2-4] [MQTT-4.3.2-5] [MQTT-4.3.3-8]
         self._line.send((Puback if publish.qos == 1 else Pubrec)(publish.packet_id, reason, why))
 
     def _acknowledge_before_5(self, publish: Publish, reason: ReasonCode) -> None:
@@ -205,7 +206,7 @@ class Inbound:
         session.incoming.discard(packet.packet_id)
         self._free(packet.packet_id)
         reason = ReasonCode.SUCCESS if known else ReasonCode.PACKET_IDENTIFIER_NOT_FOUND
-        pubcomp = Pubcomp(packet.packet_id, reason, explanations.of_message(reason))
+        pubcomp = Pubcomp(packet.packet_id, reason, explanations.of_message(reason))  # [MQTT-4.3.3-11]
         kept = session.kept
         if kept is None:
             self._line.send(pubcomp)

@@ -63,11 +63,11 @@ class Outbound:
             topics.receive(session, publish.topic, len(publish.payload), hand)
             return
         line = session.line
-        if not publish.qos:
+        if not publish.qos:  # [MQTT-4.3.1-1]
             if line is not None and not line.congested:
                 self.transmit(line, publish, 0, copy)
             elif line is not None:
-                self._owe(session, publish, expires, share)
+                self._owe(session, publish, expires, share)  # [MQTT3-3.1.2-5] [MQTT-4.6.0-5] [MQTT-4.9.0-2]
         elif line is not None and session.ready:
             self._fly(line, session, publish, expires, share, copy=copy)
         else:
@@ -176,7 +176,7 @@ class Outbound:
         if flight.qos != 1:
             _contradict(session, packet)
             return
-        self._settle(session, packet.packet_id)
+        self._settle(session, packet.packet_id)  # [MQTT-4.3.2-3]
         if flight.seq:
             self._acknowledged(session, flight.seq, packet)
         self.refill(session)
@@ -194,7 +194,7 @@ class Outbound:
         if flight.seq and not received:  # before it is written down as released: what is not finished is sent again
             self._acknowledged(session, flight.seq, packet)
         if packet.reason_code >= 0x80:  # [MQTT-4.3.3-4] [MQTT-4.8.2-6]
-            self._settle(session, packet.packet_id)
+            self._settle(session, packet.packet_id)  # [MQTT-4.4.0-2]
         else:
             self._release(line, session, packet.packet_id, flight)
         self.refill(session)
@@ -206,7 +206,7 @@ class Outbound:
         if not flight.released:
             _contradict(session, packet)
             return
-        self._settle(session, packet.packet_id)
+        self._settle(session, packet.packet_id)  # [MQTT-4.3.3-5]
         self.refill(session)
 
     def _acknowledged(self, session: Session, seq: int, packet: Puback | Pubrec) -> None:
@@ -226,7 +226,7 @@ class Outbound:
             flight = session.flights.get(packet_id)
             if flight is None:
                 continue
-            if flight.publish is None:
+            if flight.publish is None:  # [MQTT-4.3.3-6]
                 line.send(Pubrel(packet_id))
             elif not flight.held:
                 self._send_again(line, session, packet_id, flight)
@@ -275,7 +275,7 @@ class Outbound:
         copy: Copy | None = None,
     ) -> None:
         """It is sent for the first time. Without a `copy` it has waited."""
-        packet_id = session.next_packet_id() if publish.qos else 0
+        packet_id = session.next_packet_id() if publish.qos else 0  # [MQTT-4.3.2-1] [MQTT-4.3.3-1]
         leaving = publish if copy is not None else self._leaving(publish, expires)
         kept = session.kept
         held = kept is not None and publish.qos > 0 and (publish.qos == 2 or kept.holding > 0)
@@ -290,6 +290,7 @@ class Outbound:
             if not place:
                 place = kept.cursor = kept.owe(publish, expires, share)
             kept.number(place, packet_id)
+        # [MQTT-4.3.2-2] [MQTT-4.3.3-2] [MQTT-4.3.3-3] [MQTT-4.3.3-7]
         flight = session.flights[packet_id] = Flight(publish, 0, publish.qos, False, expires, share, place)
         if kept is not None and data is not None:  # a crash must not make the daemon send it as a new one
             flight.held, flight.sent = True, False

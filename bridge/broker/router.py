@@ -61,7 +61,7 @@ class Router:
         self.restore(session, grant)
         if session.kept is not None:
             session.kept.subscribe(grant)
-        return grant.qos
+        return grant.qos  # [MQTT-3.8.4-7]
 
     def restore(self, session: Session, grant: Grant) -> None:
         """A subscription that was granted already."""
@@ -76,10 +76,10 @@ class Router:
 
     def unsubscribe(self, session: Session, topic_filter: str) -> ReasonCode:
         """What the session was already chosen for still reaches it [MQTT-3.10.4-3]."""
-        grant = session.subscriptions.pop(topic_filter, None)
+        grant = session.subscriptions.pop(topic_filter, None)  # [MQTT-3.10.4-1]
         if grant is None:
             return ReasonCode.NO_SUBSCRIPTION_EXISTED
-        self._tree(session.identity.project).remove(session, grant)
+        self._tree(session.identity.project).remove(session, grant)  # [MQTT-3.10.4-2]
         if session.kept is not None:
             session.kept.unsubscribe(topic_filter)
         return ReasonCode.SUCCESS
@@ -173,7 +173,7 @@ class Router:
         hand, copy, retain = self._outbound.hand, fanout.copy, publish.retain
         reached = 0
         tree = self._tree(project)
-        subscribers = tree.match(publish.topic, sender)
+        subscribers = tree.match(publish.topic, sender)  # [MQTT-3.3.2-3] [MQTT-4.5.0-1] [MQTT-4.6.0-6]
         for session, grant in list(subscribers.items()):
             if grant.no_local and session is sender:  # [MQTT-3.8.3-3]
                 continue

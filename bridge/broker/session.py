@@ -245,6 +245,7 @@ class Session:
 
     @property
     def room(self) -> int:
+        """How many more messages may be on their way to the client [MQTT-3.3.4-9]."""
         return max(0, self.window - len(self.flights))
 
     @property

@@ -55,13 +55,14 @@ class Sessions:
     def open(self, client_id: str, identity: Identity, connect: Connect) -> tuple[Session, bool]:
         """The session for an accepted CONNECT, and whether it was there before [MQTT-3.1.2-4..6]. Raises
         StoreUnavailable."""
-        key = (identity.project, client_id)
-        session = self._sessions.get(key)
+        key = (identity.project, client_id)  # [MQTT-3.1.3-2]
+        session = self._sessions.get(key)  # [MQTT-3.1.2-5]
         if session is not None and session.line is not None:  # [MQTT-3.1.4-3]
             session.line.refuse(ReasonCode.SESSION_TAKEN_OVER, "taken over by a new connection")
             session = self._sessions.get(key)
         if identity.device is not None:
             self._end_other_connection(identity.device.key)
+        # [MQTT-3.1.2-4] [MQTT3-3.1.2-6]
         if session is not None and (connect.clean_start or not session.identity.is_same(identity)):
             self._discard(session)
             session = None
@@ -74,8 +75,9 @@ class Sessions:
             if asleep:
                 self._router.review(session)
             self._away -= 1
-        session.will = connect.will  # a will that was still waiting is not sent [MQTT-3.1.3-9]
+        session.will = connect.will  # a will that was still waiting is not sent [MQTT-3.1.3-9] [MQTT3-3.1.2-12]
         session.expiry = self._expiry(connect)
+        # [MQTT-4.9.0-1]
         session.window = min(connect.properties.get("receive_maximum", 0xFFFF), self._settings.max_inflight)
         if session.kept is None and session.expiry and self.keeping is not None:  # [MQTT-3.1.2-23]
             session.kept = KeptState(self.keeping, self.keeping.new_key())
@@ -155,6 +157,7 @@ class Sessions:
 
     def absent(self, session: Session, now: int) -> int:
         """The wheel looks at a session whose client may be away: what is due, and when to look again."""
+        # [MQTT-4.1.0-1]
         if session.line is not None or self._sessions.get((session.identity.project, session.client_id)) is not session:
             return 0
         if now >= session.expiry_tick:
@@ -168,8 +171,8 @@ class Sessions:
         return session.expiry_tick
 
     def _discard(self, session: Session) -> None:
-        """The session of a client that is away ends: a will that was waiting is sent, everything else is forgotten
-        [MQTT-3.1.2-8] [MQTT-4.1.0-2]."""
+        """The session of a client that is away ends: a will that was waiting is sent, everything else is forgotten,
+        except what the client retained [MQTT-3.1.2-8] [MQTT-4.1.0-2] [MQTT3-3.1.2-7]."""
         del self._sessions[session.identity.project, session.client_id]
         self._away -= 1
         self._router.unsubscribe_all(session)

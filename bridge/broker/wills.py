@@ -42,7 +42,7 @@ class Wills:
             self._publish(session, will)
 
     def _publish(self, session: Session, will: Will) -> None:
-        # [MQTT-3.1.2-14] [MQTT-3.1.2-15]
+        # [MQTT-3.1.2-14] [MQTT-3.1.2-15] [MQTT-3.1.3-10]
         publish = Publish(will.topic, will.payload, will.qos, will.retain, properties=will.properties)
         self._router.publish(session.identity.project, publish, session)
 
