@@ -120,6 +120,8 @@ class Link(Wire):
 
     def lost(self) -> None:
         self._hub.closed(self)
+        self._wheel.forget(self, self._look)
+        self._wheel.forget(self, self.linger)
         if self.session is not None:
             self._hub.sessions.detach(self, normal=False)
 

@@ -70,6 +70,9 @@ class Absence(Protocol):
 
     tick: int
 
+    def due(self, now: int) -> int:
+        """(`bridge.broker.wheel.Timed`)"""
+
 
 class Aliases(Protocol):
     """`bridge.broker.aliases` has the one there is."""

@@ -74,6 +74,7 @@ class Sessions:
             if asleep:
                 self._router.review(session)
             self._away -= 1
+            self._forget(session)
         session.will = connect.will  # a will that was still waiting is not sent [MQTT-3.1.3-9] [MQTT3-3.1.2-12]
         session.expiry = self._expiry(connect)
         # [MQTT-4.9.0-1]
@@ -150,9 +151,14 @@ class Sessions:
 
     def _watch(self, session: Session) -> None:
         look = session.will_tick if session.will is not None else session.expiry_tick
-        if session.absence is None or session.absence.tick > look:
-            session.absence = _Absence(self, session, look)
-            self._wheel.watch(session.absence, look)
+        session.absence = _Absence(self, session, look)
+        self._wheel.watch(session.absence, look)
+
+    def _forget(self, session: Session) -> None:
+        """The session is not to be looked at any more."""
+        absence, session.absence = session.absence, None
+        if absence is not None:
+            self._wheel.forget(absence, absence.tick)
 
     def absent(self, session: Session, now: int) -> int:
         """The wheel looks at a session whose client may be away: what is due, and when to look again."""
@@ -174,6 +180,7 @@ class Sessions:
         except what the client retained [MQTT-3.1.2-8] [MQTT-4.1.0-2] [MQTT3-3.1.2-7]."""
         del self._sessions[session.identity.project, session.client_id]
         self._away -= 1
+        self._forget(session)
         self._router.unsubscribe_all(session)
         self._wills.send(session)
         kept, key = session.kept, session.identity.device_key
@@ -259,10 +266,7 @@ class Sessions:
 
 
 class _Absence:
-    """A session on the wheel while its client is away, to be looked at when `tick` comes.
-
-    A session has one that counts; others still on the wheel do nothing.
-    """
+    """A session on the wheel while its client is away, to be looked at when `tick` comes."""
 
     __slots__ = ("_session", "_sessions", "tick")
 
@@ -272,9 +276,5 @@ class _Absence:
         self.tick = tick
 
     def due(self, now: int) -> int:
-        if self._session.absence is not self:
-            return 0
         self.tick = self._sessions.absent(self._session, now)
-        if not self.tick:
-            self._session.absence = None
         return self.tick
