@@ -1,6 +1,7 @@
 """What a client publishes: each message taken once, acknowledged in order."""
 
 from functools import partial
+from typing import Final
 
 from bridge.broker import explanations
 from bridge.broker.aliases import InboundAliases
@@ -20,6 +21,7 @@ from bridge.mqtt import (
     is_as_indicated,
 )
 
+_V5: Final = Version.V5
 _MOST_HELD = 262_144
 """Bytes of messages from one client that wait for their commit; beyond that it is not read until half of them have."""
 
@@ -40,7 +42,7 @@ class Inbound:
 
     def holds(self, session: Session, packet_id: int) -> bool:
         """Whether an MQTT 5 client uses the identifier for a message that is not done [MQTT-2.2.1-3]."""
-        if self._line.version is not Version.V5:
+        if self._line.version is not _V5:
             return False
         return packet_id in session.incoming or (self._open is not None and packet_id in self._open)
 
@@ -48,15 +50,15 @@ class Inbound:
         if publish.properties and not self._understands(publish):
             return
         if publish.retain and not self._hub.settings.retain_available:
-            if self._line.version is Version.V5:  # [MQTT-3.2.2-14]
+            if self._line.version is _V5:  # [MQTT-3.2.2-14]
                 message = "retained messages are not available"
                 self._line.refuse(ReasonCode.RETAIN_NOT_SUPPORTED, message, clause="MQTT-3.2.2-14")
                 return
             publish.retain = False  # older clients cannot be told
-        if self._exceeds(publish):
+        if self._open and self._exceeds(publish, self._open):
             message = f"more than {self._hub.settings.receive_maximum} messages not acknowledged"
             self._line.refuse(ReasonCode.RECEIVE_MAXIMUM_EXCEEDED, message, clause="MQTT-3.3.4-7")
-        elif not is_as_indicated(publish.payload, publish.properties):
+        elif publish.properties and not is_as_indicated(publish.payload, publish.properties):
             self._refuse_payload(session, publish)
         elif publish.qos == 2:
             self._publish_exactly_once(session, publish)
@@ -78,10 +80,9 @@ class Inbound:
             return False
         return True
 
-    def _exceeds(self, publish: Publish) -> bool:
+    def _exceeds(self, publish: Publish, waiting: set[int]) -> bool:
         """One more than our Receive Maximum [MQTT5 3.3.4]."""
-        waiting = self._open
-        if not waiting or not publish.qos or len(waiting) < self._hub.settings.receive_maximum:
+        if not publish.qos or len(waiting) < self._hub.settings.receive_maximum:
             return False
         return publish.packet_id not in waiting
 
@@ -154,7 +155,7 @@ class Inbound:
             self._line.pause_reading()
 
     def _occupy(self, publish: Publish) -> None:
-        if publish.qos and self._line.version is Version.V5:
+        if publish.qos and self._line.version is _V5:
             if self._open is None:
                 self._open = set()
             self._open.add(publish.packet_id)
@@ -181,7 +182,7 @@ class Inbound:
     def _acknowledge(self, publish: Publish, reason: ReasonCode) -> None:
         if publish.qos == 0:  # [MQTT-3.3.4-1]
             return
-        if self._line.version is not Version.V5:
+        if self._line.version is not _V5:
             self._acknowledge_before_5(publish, reason)
             return
         if publish.qos == 2 and reason < 0x80:

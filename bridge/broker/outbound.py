@@ -15,7 +15,7 @@ from bridge.broker.session import Flight, Line, Queued, Session
 from bridge.broker.settings import MqttSettings
 from bridge.model.errors import StoreUnavailable
 from bridge.model.message import AcknowledgedBy
-from bridge.mqtt import Properties, Puback, Pubcomp, Publish, Pubrec, Pubrel, ReasonCode, encode
+from bridge.mqtt import Properties, Puback, Pubcomp, Publish, Pubrec, Pubrel, ReasonCode, encode_publish
 
 _log = logging.getLogger(__name__)
 _NOTE_EVERY = 10.0
@@ -74,10 +74,10 @@ class Outbound:
         else:
             self._owe(session, publish, expires, share)
 
-    def transmit(self, line: Line, publish: Publish, packet_id: int = 0, copy: Copy | None = None) -> bool:
+    def transmit(self, line: Line, publish: Publish, packet_id: int, copy: Copy | None = None) -> bool:
         """False: larger than what the client takes. Between clients that counts as delivered [MQTT-3.1.2-25].
 
-        `copy`: what it is encoded once for; then the packet identifier is not in `publish`."""
+        `packet_id`: 0 at QoS 0; the one in `publish` is not looked at. `copy`: what it is encoded once for."""
         if line.aliases is not None:
             return line.aliases.send(line, publish, packet_id)
         data = self._fitting(line, publish, packet_id, copy)
@@ -91,7 +91,7 @@ class Outbound:
         kept = session.kept
         if kept is not None and (publish.qos == 2 or kept.holding):
             return self._hold_down(line, session, kept, publish, seq)
-        if not self.transmit(line, publish):
+        if not self.transmit(line, publish, publish.packet_id):
             return False
         if publish.qos:
             session.flights[publish.packet_id] = Flight(None, seq, publish.qos)
@@ -101,7 +101,7 @@ class Outbound:
 
     def _hold_down(self, line: Line, session: Session, kept: KeptState, publish: Publish, seq: int) -> bool:
         """It leaves when its packet identifier is durable: a crash must not make the daemon send it as a new one."""
-        data = self._fitting(line, publish)
+        data = self._fitting(line, publish, publish.packet_id)
         if data is None:
             return False
         if publish.qos == 2:
@@ -113,8 +113,9 @@ class Outbound:
         kept.keeping.after_gains(partial(self._depart_down, line, session, data, confirmed))
         return True
 
-    def _fitting(self, line: Line, publish: Publish, packet_id: int = 0, copy: Copy | None = None) -> bytes | None:
-        data = encode(publish, line.version) if copy is None else copy.encode(line.version, packet_id)
+    def _fitting(self, line: Line, publish: Publish, packet_id: int, copy: Copy | None = None) -> bytes | None:
+        version = line.version
+        data = encode_publish(publish, version, packet_id) if copy is None else copy.encode(version, packet_id)
         return data if line.fits(len(data)) else None
 
     def refill(self, session: Session) -> None:
@@ -122,7 +123,8 @@ class Outbound:
         line = session.line
         if line is None or line.congested:
             return
-        self._resend(line, session)
+        if session.unsent:
+            self._resend(line, session)
         now = self._loop.time()
         while session.room_between_clients and (session.queue or self._recalled(session)):
             queued = session.dequeue(now)
@@ -232,9 +234,9 @@ class Outbound:
 
     def _send_again(self, line: Line, session: Session, packet_id: int, flight: Flight) -> None:
         assert flight.publish is not None  # noqa: S101  nobody has it yet
-        again = self._leaving(flight.publish, packet_id, flight.expires, dup=flight.sent)  # [MQTT-3.3.1-1]
+        again = self._leaving(flight.publish, flight.expires, dup=flight.sent)  # [MQTT-3.3.1-1]
         flight.sent = True
-        if not self.transmit(line, again):  # this connection takes less than the one before
+        if not self.transmit(line, again, packet_id):  # this connection takes less than the one before
             self._settle(session, packet_id)
 
     # The moments of a message between clients
@@ -275,7 +277,7 @@ class Outbound:
     ) -> None:
         """It is sent for the first time. Without a `copy` it has waited."""
         packet_id = session.next_packet_id() if publish.qos else 0  # [MQTT-4.3.2-1] [MQTT-4.3.3-1]
-        leaving = publish if copy is not None else self._leaving(publish, packet_id, expires)
+        leaving = publish if copy is not None else self._leaving(publish, expires)
         kept = session.kept
         held = kept is not None and publish.qos > 0 and (publish.qos == 2 or kept.holding > 0)
         data = self._fitting(line, leaving, packet_id, copy) if held else None
@@ -349,14 +351,16 @@ class Outbound:
         elif flight.qos == 2:
             kept.settle_downlink(packet_id)
 
-    def _leaving(self, publish: Publish, packet_id: int, expires: float, *, dup: bool = False) -> Publish:
-        """The message as it leaves now, for one session: with the rest of its time [MQTT-3.3.2-6]."""
+    def _leaving(self, publish: Publish, expires: float, *, dup: bool = False) -> Publish:
+        """The message as it leaves now: with the rest of its time [MQTT-3.3.2-6]. Not to be changed."""
+        if not (expires or dup):
+            return publish
         properties = publish.properties
         if expires:
             left = max(1, math.ceil(expires - self._loop.time()))
             properties = Properties(**properties)
             properties["message_expiry_interval"] = left
-        return Publish(publish.topic, publish.payload, publish.qos, publish.retain, dup, packet_id, properties)
+        return Publish(publish.topic, publish.payload, publish.qos, publish.retain, dup, properties=properties)
 
 
 def _send(line: Line, session: Session, packet_id: int) -> None:

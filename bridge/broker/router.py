@@ -182,7 +182,7 @@ class Router:
             hand(session, copy(grant.qos, retain and grant.retain_as_published, grant.identifiers), expires)
 
             reached += 1
-        for share in list(tree.shares(publish.topic)):
+        for share in tree.shares(publish.topic):
             reached += self._share_out(share, fanout, publish, connected_only=connected_only)
         unasked = self._unasked(project, publish.topic)
         if unasked is not None and unasked not in subscribers:
@@ -200,6 +200,8 @@ class Router:
     def _unasked(self, project: str, topic: str) -> Session | None:
         """The connected device that is subscribed to the topic without having asked."""
         device_id = device_of(topic)
+        if not device_id:
+            return None
         return self._devices.get((project, device_id)) if is_system_downlink(device_id, topic) else None
 
     def _tree(self, project: str) -> SubscriptionTree:

@@ -268,6 +268,10 @@ class Session:
         """In memory, or in the store."""
         return bool(self.queue) or (self.kept is not None and self.kept.behind)
 
+    def send_again(self) -> None:
+        """There is a new connection: what is in flight is unsent on it."""
+        self.unsent = deque(self.flights) if self.flights else _NONE
+
     def next_packet_id(self, preferred: int = 0) -> int:
         """An identifier that is not in use [MQTT-2.2.1-4]; `preferred` if that one is free."""
         if preferred and preferred not in self.flights:

@@ -1,7 +1,6 @@
 """The sessions of all clients: opened, resumed, taken over, kept for their time, and ended."""
 
 import logging
-from collections import deque
 from collections.abc import Iterator
 
 from bridge.broker.base import ConnectionListener, DownlinkListener
@@ -90,7 +89,7 @@ class Sessions:
         """The session's CONNACK is on its way; what it is owed follows [MQTT-4.4.0-1]."""
         session.line = line
         session.starved = False
-        session.unsent = deque(session.flights)
+        session.send_again()
         self._outbound.refill(session)
         self._plugins.connected(session)
         device = session.identity.device

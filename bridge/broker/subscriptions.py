@@ -1,6 +1,5 @@
 """Who subscribed to what, in one project."""
 
-from collections.abc import Iterator
 from typing import TypeAlias
 
 from bridge.broker.grant import Grant
@@ -60,11 +59,11 @@ class SubscriptionTree:
                 merged[session] = grant if known is None else known.with_(grant)
         return merged
 
-    def shares(self, topic: str) -> Iterator[Share]:
+    def shares(self, topic: str) -> list[Share]:
         """The shared subscriptions that match the topic."""
-        if self._shared:
-            for shares in self._shared.find(topic):
-                yield from shares.values()
+        if not self._shared:
+            return []
+        return [share for shares in self._shared.find(topic) for share in shares.values()]
 
     def share(self, topic_filter: str, topics: str) -> Share | None:
         """The shared subscription `topic_filter`, which is `$share/name/` and `topics`, as long as it has members."""

@@ -5,7 +5,7 @@ Comments and `ProtocolError.clause` cite MQTT 5 (`MQTT-3.3.2-2` a numbered state
 """
 
 from bridge.mqtt.decoder import Decoder
-from bridge.mqtt.encode import encode, encode_publish_parts
+from bridge.mqtt.encode import encode, encode_publish, encode_publish_parts
 from bridge.mqtt.packet_rules import Side, is_allowed
 from bridge.mqtt.packets import (
     Auth,
@@ -65,6 +65,7 @@ __all__ = [
     "check_topic_name",
     "covers",
     "encode",
+    "encode_publish",
     "encode_publish_parts",
     "is_allowed",
     "is_as_indicated",

@@ -12,6 +12,7 @@ from bridge.mqtt.datatypes import (
     read_name,
     read_string,
     read_u16,
+    short,
     violation,
 )
 from bridge.mqtt.packet_rules import Side, check_first_byte, check_reason
@@ -62,10 +63,13 @@ def _trailing() -> ProtocolError:
 def _packet_id(
     data: bytes, pos: int, end: int, refusal: Callable[[str, str], ProtocolError] = violation
 ) -> tuple[int, int]:
-    packet_id, pos = read_u16(data, pos, end)
+    after = pos + 2
+    if after > end:
+        raise short()
+    packet_id = data[pos] << 8 | data[pos + 1]
     if not packet_id:
         raise refusal("packet identifier is 0", "MQTT-2.2.1-3")  # [MQTT-2.2.1-3] [MQTT-2.2.1-4]
-    return packet_id, pos
+    return packet_id, after
 
 
 def _request_id(data: bytes, pos: int, end: int) -> tuple[int, int]:

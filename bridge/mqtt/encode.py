@@ -1,7 +1,6 @@
 """A packet → its bytes. Never writes what the decoder of the other side would have to refuse."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from struct import Struct
 from typing import Any, Final
 
@@ -60,11 +59,41 @@ def encode(packet: Packet, version: Version) -> bytes:
     return _ENCODERS[type(packet)](packet, version)
 
 
+def encode_publish(publish: Publish, version: Version, packet_id: int) -> bytes:
+    """As `encode`, with this packet identifier, 0 at QoS 0, instead of the one in `publish`."""
+    topic = publish.topic
+    qos = publish.qos
+    head = write_name(topic)
+    if "+" in topic or "#" in topic:
+        check_topic_name(topic)
+    if qos:
+        head += _packet_id(packet_id)
+    elif publish.dup:
+        raise malformed("DUP at QoS 0", "MQTT-3.3.1-2")  # [MQTT-3.3.1-2]
+    if version is V5:
+        properties = publish.properties
+        head += write_properties(properties, PacketType.PUBLISH) if properties else b"\0"
+        if not topic and "topic_alias" not in properties:
+            raise violation("neither topic name nor topic alias", "MQTT5 3.3.2.1")
+    elif not topic:
+        check_topic_name(topic)
+    first = 0x30 | _qos(qos) << 1
+    if publish.dup:
+        first |= 0x08
+    if publish.retain:
+        first |= 0x01
+    payload = publish.payload
+    size = len(head) + len(payload)
+    if size < 0x80:
+        return b"%c%c%b%b" % (first, size, head, payload)
+    return b"%c%b%b%b" % (first, write_variable(size), head, payload)
+
+
 def encode_publish_parts(publish: Publish, version: Version) -> tuple[bytes, bytes]:
     """What stands before and behind the packet identifier, for a message that goes to many at the same QoS 1 or 2:
     `head + packet_id.to_bytes(2) + tail` is the packet. The packet identifier of `publish` is not looked at.
     """
-    data = encode(replace(publish, packet_id=1), version)
+    data = encode_publish(publish, version, 1)
     pos = 2
     while data[pos - 1] & 0x80:  # Remaining Length goes on
         pos += 1
@@ -133,32 +162,7 @@ def _encode_connack(packet: Connack, version: Version) -> bytes:
 
 
 def _encode_publish(packet: Publish, version: Version) -> bytes:
-    topic = packet.topic
-    qos = packet.qos
-    head = write_name(topic)
-    if "+" in topic or "#" in topic:
-        check_topic_name(topic)
-    if qos:
-        head += _packet_id(packet.packet_id)
-    elif packet.dup:
-        raise malformed("DUP at QoS 0", "MQTT-3.3.1-2")  # [MQTT-3.3.1-2]
-    if version is V5:
-        properties = packet.properties
-        head += write_properties(properties, PacketType.PUBLISH) if properties else b"\0"
-        if not topic and "topic_alias" not in properties:
-            raise violation("neither topic name nor topic alias", "MQTT5 3.3.2.1")
-    elif not topic:
-        check_topic_name(topic)
-    first = 0x30 | _qos(qos) << 1
-    if packet.dup:
-        first |= 0x08
-    if packet.retain:
-        first |= 0x01
-    payload = packet.payload
-    size = len(head) + len(payload)
-    if size < 0x80:
-        return b"%c%c%b%b" % (first, size, head, payload)
-    return b"%c%b%b%b" % (first, write_variable(size), head, payload)
+    return encode_publish(packet, version, packet.packet_id)
 
 
 def _encode_acknowledgement(kind: PacketType) -> Callable[[Puback | Pubrec | Pubrel | Pubcomp, Version], bytes]:

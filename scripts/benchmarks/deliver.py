@@ -5,7 +5,7 @@ from pathlib import Path
 
 from scripts.benchmarks import servers
 from scripts.benchmarks.contest import Contender, compete, posting, ratio
-from scripts.benchmarks.fill import fill
+from scripts.benchmarks.fill import register
 from scripts.benchmarks.plan import POST, Plan
 from scripts.benchmarks.table import Verdict
 
@@ -37,7 +37,7 @@ def _echo(running: contextlib.ExitStack) -> Contender:
 
 def _daemon(tree: Path, folders: contextlib.ExitStack, running: contextlib.ExitStack) -> Contender:
     data_dir = folders.enter_context(servers.folder())
-    fill(data_dir, known=DEVICES)
+    register(tree, data_dir, DEVICES)
     server = running.enter_context(servers.daemon(data_dir, tree))
     name = "device-bridge" if tree == servers.CHECKOUT else str(tree)
     return Contender(name, posting(server, devices=DEVICES, senders=SENDERS), data_dir)

@@ -1,7 +1,10 @@
 """Devices and messages written into the database of a daemon that does not run, and counted afterwards."""
 
 import asyncio
+import os
 import sqlite3
+import subprocess
+import sys
 from pathlib import Path
 
 from bridge.api.iotda.uuid7 import uuid7
@@ -15,6 +18,20 @@ from scripts.benchmarks.plan import SECRET, content, device_name
 TTL = 1440
 AT_ONCE = 5000
 COUNT = "SELECT status, count(*) FROM message GROUP BY status"
+
+
+REGISTER = """
+import pathlib, sys
+from scripts.benchmarks.fill import fill
+fill(pathlib.Path(sys.argv[1]), known=int(sys.argv[2]))
+"""
+
+
+def register(tree: Path, data_dir: Path, known: int) -> None:
+    """Registers devices with the code of another source tree, whose daemon may not know what a newer one writes. Raises
+    subprocess.CalledProcessError."""
+    command = [sys.executable, "-c", REGISTER, str(data_dir), str(known)]
+    subprocess.run(command, cwd=tree, env={**os.environ, "PYTHONPATH": str(tree)}, check=True)  # noqa: S603
 
 
 def fill(data_dir: Path, *, known: int, delivered: int = 0, pending: int = 0, recipients: int = 0) -> None:

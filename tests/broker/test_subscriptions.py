@@ -66,8 +66,7 @@ def test_finds_what_matches(steps: list[Step], names: list[str], sender: Session
     for part in (tree._own, tree._shared):
         assert not part
         assert part._exact == {}
-        assert part._root.children == {}
-        assert part._root.entries == {}
+        assert part._root is None
 
 
 def check_subscribers(tree: SubscriptionTree, known: Known, name: str, sender: Session | None) -> None:
