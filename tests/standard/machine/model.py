@@ -411,4 +411,3 @@ def is_match(topic_filter: str, topic: str) -> bool:
         if index >= len(names) or level not in ("+", names[index]):
             return False
     return len(levels) == len(names)
-

@@ -1,4 +1,4 @@
-"""Any order of legal and illegal operations of two clients against the daemon, and a model of the standard beside it."""
+"""Two clients against the daemon: any order of legal and illegal operations, and a model of the standard beside it."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,20 +23,26 @@ SETTINGS = {
     "mqtt.receive_maximum": RECEIVE_MAXIMUM,
     "mqtt.topic_alias_maximum": ALIAS_MAXIMUM,
 }
-TOPICS = ("t", "t/x", "u", "s/x")
+TOPICS = ("t/x", "s/x", "t", "s/x", "u")
 WILL_TOPICS = ("t", "t/x", "w")
 """Not those that are shared: who gets a will cannot always be seen."""
 SHARE = "$share/g/s/#"
-FILTERS = ("t", "t/x", "t/+", "+", "#", "t/#", "s/x", "w", SHARE, SHARE)
+FILTERS = ("#", "t/#", "t/+", "+", "t", "t/x", "s/x", "w", SHARE, SHARE)
 REFUSED = {version: [row for row in rows_of(version) if row.versions] for version in (Version.V311, Version.V5)}
 """Packets that break the standard, whatever came before."""
 
 versions = st.sampled_from([Version.V5, Version.V311])
 who = st.integers(0, 1)
 index = st.integers(0, 1000)
-qos = st.integers(0, 2)
+qos = st.sampled_from([1, 2, 1, 2, 0])
 likely = st.sampled_from([True, True, False])
 rarely = st.sampled_from([False, False, False, True])
+subscriptions = st.lists(
+    st.builds(Wanted, st.sampled_from(FILTERS), qos, rarely, st.booleans(), st.integers(0, 2)),
+    min_size=1,
+    max_size=3,
+    unique_by=lambda each: each.filter,
+)
 
 
 class Clients(RuleBasedStateMachine):
@@ -59,13 +65,26 @@ class Clients(RuleBasedStateMachine):
 
     # Connections
 
-    @initialize(first=versions, second=versions, kept=likely)
-    def begin(self, first: Version, second: Version, kept: bool) -> None:
-        for client, version in zip(self.world.clients, (first, second), strict=True):
+    @initialize(
+        first=versions,
+        second=versions,
+        kept=likely,
+        wanted=st.tuples(subscriptions, subscriptions),
+        shared=likely,
+    )
+    def begin(
+        self, first: Version, second: Version, kept: bool, wanted: tuple[list[Wanted], list[Wanted]], shared: bool
+    ) -> None:
+        for which, version in enumerate((first, second)):
+            client = self.world.clients[which]
             self.world.connect(client, version, clean=not kept, kept=kept, receive_maximum=0, will=None)
+            self.subscribe(which, wanted[which], identifier=which + 1)
+            if shared:
+                self.subscribe(which, [Wanted(SHARE, 2 - which)], identifier=3)
 
     @rule(
         which=who,
+        take_over=rarely,
         version=versions,
         clean=rarely,
         kept=likely,
@@ -75,21 +94,24 @@ class Clients(RuleBasedStateMachine):
     def connect(
         self,
         which: int,
+        take_over: bool,
         version: Version,
         clean: bool,
         kept: bool,
         receive_maximum: int,
         will: tuple[str, int, bool, bool] | None,
     ) -> None:
-        """Also while it is connected: the session is taken over."""
+        """`take_over`: also while it is connected."""
+        client = self.world.clients[which]
+        if client.wire is not None and not take_over:
+            client = self.world.clients[1 - which]
+            if client.wire is not None:
+                return
         message = None
         if will is not None:
             topic, will_qos, retain, full = will
             message = Will(self.world.topic(topic), self.world.payload() if full else b"", will_qos, retain)
-        client = self.world.clients[which]
-        self.world.connect(
-            client, version, clean=clean, kept=kept, receive_maximum=receive_maximum, will=message
-        )
+        self.world.connect(client, version, clean=clean, kept=kept, receive_maximum=receive_maximum, will=message)
 
     @precondition(anybody)
     @rule(which=who, reason=st.sampled_from([0, 0, 4]), expiry=st.sampled_from([None, None, None, 0, 1000]))
@@ -106,17 +128,14 @@ class Clients(RuleBasedStateMachine):
     @precondition(anybody)
     @rule(
         which=who,
-        wanted=st.lists(
-            st.builds(Wanted, st.sampled_from(FILTERS), qos, rarely, st.booleans(), st.integers(0, 2)),
-            min_size=1,
-            max_size=3,
-            unique_by=lambda each: each.filter,
-        ),
-        identifier=st.integers(0, 3),
+        wanted=subscriptions,
+        identifier=st.sampled_from([1, 2, 3, 0]),
     )
     def subscribe(self, which: int, wanted: list[Wanted], identifier: int) -> None:
         named = [
-            Wanted(self.world.topic(each.filter), each.qos, each.no_local, each.retain_as_published, each.retain_handling)
+            Wanted(
+                self.world.topic(each.filter), each.qos, each.no_local, each.retain_as_published, each.retain_handling
+            )
             for each in wanted
         ]
         self.world.subscribe(self.connected(which), named, identifier)
@@ -129,8 +148,21 @@ class Clients(RuleBasedStateMachine):
     # Messages
 
     @precondition(anybody)
-    @rule(which=who, name=st.sampled_from(TOPICS), qos=qos, retain=rarely, empty=rarely, count=st.integers(1, 4))
-    def publish(self, which: int, name: str, qos: int, retain: bool, empty: bool, count: int) -> None:
+    @rule(
+        which=who,
+        name=st.sampled_from(TOPICS),
+        qos=qos,
+        retain=rarely,
+        empty=rarely,
+        count=st.integers(1, 4),
+        free=st.booleans(),
+    )
+    def publish(self, which: int, name: str, qos: int, retain: bool, empty: bool, count: int, free: bool) -> None:
+        """`free`: nothing that came before waits for an acknowledgement."""
+        if free:
+            for client in self.world.clients:
+                if client.wire is not None:
+                    self.world.acknowledge_all(client)
         for _ in range(count):
             client, topic = self.connected(which), self.world.topic(name)
             if client.wire is None or self.world.undecided(topic, qos):
@@ -171,11 +203,13 @@ class Clients(RuleBasedStateMachine):
             self.world.release(client, client.unreleased[number % len(client.unreleased)].packet_id)
 
     @precondition(anybody)
-    @rule(which=who, number=index, reason=st.sampled_from([0, 0, 0, 0, 0x80, 0x97]))
-    def acknowledge(self, which: int, number: int, reason: int) -> None:
+    @rule(which=who, numbers=st.lists(index, min_size=1, max_size=4), reason=st.sampled_from([0, 0, 0, 0, 0x80, 0x97]))
+    def acknowledge(self, which: int, numbers: list[int], reason: int) -> None:
+        """In any order."""
         client = self.connected(which)
-        if flights := self.world.open_flights(client):
-            self.world.acknowledge(client, flights[number % len(flights)], reason)
+        for number in numbers:
+            if flights := self.world.open_flights(client):
+                self.world.acknowledge(client, flights[number % len(flights)], reason)
 
     @precondition(anybody)
     @rule(which=who)

@@ -62,7 +62,7 @@ class Wire:
     def gather(self) -> None:
         """As many packets as are expected, and whatever comes before the answer to a PINGREQ, or the end."""
         while not self._ended and (self.line.over or len(self._came) < self._count):
-            if not self._device.hears_within(PATIENCE) and not self._device._packets:
+            if not self._device._packets and not self._device.hears_within(PATIENCE):
                 return  # `compare` will say what is missing
             self._take(self._device.receive())
         if self._ended:
@@ -142,9 +142,7 @@ class Wire:
         identifiers = packet.properties.get("subscription_identifiers", []) if self._version is Version.V5 else []
         if not ours:
             self._resolve(packet)
-        return Seen(
-            packet.topic, packet.payload, packet.qos, packet.retain, packet.dup, tuple(sorted(identifiers))
-        )
+        return Seen(packet.topic, packet.payload, packet.qos, packet.retain, packet.dup, tuple(sorted(identifiers)))
 
     def _resolve(self, publish: Publish) -> None:
         """[MQTT-3.3.2-10] [MQTT-3.3.2-12]"""
