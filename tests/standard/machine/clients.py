@@ -20,7 +20,7 @@ from bridge.mqtt import (
     Version,
     Will,
 )
-from tests.standard.machine.model import Choice, Flight, Line, Model, Session, Wanted
+from tests.standard.machine.model import Choice, Flight, Line, Model, Wanted
 from tests.standard.machine.wire import OUR_ALIASES, Wire
 
 V5 = Version.V5
@@ -195,8 +195,11 @@ class World:
             identifier = 0
             wanted = [Wanted(each.filter, each.qos) for each in wanted]
         wanted = [_with(each, identifier) for each in wanted]
-        if any(self.model.retained_for(line.session, each) for each in wanted):
-            self.acknowledge_all(client)  # retained messages that wait may be replaced meanwhile
+        retained = sum(len(self.model.retained_for(line.session, each)) for each in wanted)
+        if retained >= line.window:  # those that wait may be replaced meanwhile
+            return
+        if retained:
+            self.acknowledge_all(client)
         properties = Properties(subscription_identifiers=[identifier]) if identifier else Properties()
         packet_id = self.free_identifier(client)
         wire.send(Subscribe(packet_id, [_asked(each) for each in wanted], properties))
@@ -212,11 +215,16 @@ class World:
 
     def undecided(self, topic: str, qos: int) -> bool:
         """Whether nobody could see at once who of several gets a message that is shared."""
-        for share in self.model.shares_of(topic):
-            takers = self.model.takers(share, qos)
-            if len(takers) > 1 and not all(each.ready for each in takers):
-                return True
-        return False
+        return any(self._undecided(share, qos) for share in self.model.shares_of(topic))
+
+    def _undecided(self, share: str, qos: int) -> bool:
+        takers = self.model.takers(share, qos)
+        members = [client.line.session for client in self.clients if client.line is not None]
+        connected = [each for each in members if share in each.subscriptions]
+        if len(connected) < 2:
+            return len(takers) > 1
+        ready = [each for each in connected if each.ready]  # and still after a copy that is not shared
+        return not ready or any(each.room < 2 for each in ready)
 
     # What comes
 
@@ -277,6 +285,3 @@ def _with(wanted: Wanted, identifier: int) -> Wanted:
 
 def _asked(wanted: Wanted) -> Subscription:
     return Subscription(wanted.filter, wanted.qos, wanted.no_local, wanted.retain_as_published, wanted.retain_handling)
-
-
-__all__ = ["Client", "Session", "World"]

@@ -152,7 +152,7 @@ class Clients(RuleBasedStateMachine):
         which=who,
         name=st.sampled_from(TOPICS),
         qos=qos,
-        retain=rarely,
+        retain=st.booleans(),
         empty=rarely,
         count=st.integers(1, 4),
         free=st.booleans(),
@@ -264,7 +264,7 @@ def test_two_clients_get_what_the_standard_says(address: tuple[str, int]) -> Non
     run_state_machine_as_test(
         Clients,
         settings=settings(
-            max_examples=100,
+            max_examples=1200,
             stateful_step_count=40,
             deadline=None,
             derandomize=True,
