@@ -130,6 +130,7 @@ def _core(store: Store, settings: Settings, clock: Clock, closing: contextlib.As
     _start(events, closing)
 
     broker = MqttBroker(settings.mqtt, store, clock)
+    broker.hub.keep_sessions_in(store)
     store.on_device_change(broker.hub.device_changed)
     delivery = Delivery(store, broker.hub, settings.delivery, clock, events.message_status)
     broker.listen(delivery)

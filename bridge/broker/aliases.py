@@ -24,7 +24,7 @@ class InboundAliases:
             raise ProtocolError(
                 ReasonCode.TOPIC_ALIAS_INVALID,
                 f"topic alias {alias} is above the Topic Alias Maximum of {self._maximum}",
-                "MQTT-3.3.2-9",  # [MQTT-3.3.2-9]
+                "MQTT-3.3.2-9",  # [MQTT-3.3.2-9] [MQTT-3.2.2-17] [MQTT-3.2.2-18]
             )
         if publish.topic:
             self._topics[alias] = publish.topic  # [MQTT-3.3.2-12]

@@ -10,6 +10,7 @@ from bridge.model.errors import BridgeError
 from bridge.model.message import AcknowledgedBy
 from bridge.model.principal import Principal
 from bridge.model.retained import RetainedMessage
+from bridge.model.session import Backlog, Exchange, Gains, Losses, Owed, StoredSession, StoredSubscription
 from bridge.mqtt import Properties, Publish, ReasonCode
 
 
@@ -123,3 +124,38 @@ class Directory(Protocol):
     def device_by_key(self, key: int) -> Device | None: ...
 
     def principal(self, token: str) -> Principal | None: ...
+
+
+class SessionStore(Protocol):
+    """What keeps sessions of clients that are away, through restarts. Writes return at once; `done` is called in the
+    event loop after their commit, with the error if there was one. Reads are immediate and see every committed write;
+    they raise StoreUnavailable. All methods belong to the loop's thread."""
+
+    def last_session_keys(self) -> tuple[int, int]:
+        """The greatest keys that were ever given to a session, and that are given to messages."""
+
+    def stored_sessions(self, after: int, limit: int) -> Sequence[tuple[StoredSession, bool]]:
+        """Those with `key` > `after`, by key; and whether the device of each was removed meanwhile."""
+
+    def stored_subscriptions(self, first: int, last: int) -> Sequence[StoredSubscription]:
+        """Those of the sessions from `first` to `last`."""
+
+    def session_backlog(self, session: int) -> Backlog: ...
+
+    def session_exchange(self, session: int) -> Exchange: ...
+
+    def session_copies(self, session: int, after: int, limit: int) -> Sequence[Owed]:
+        """Those with `place` > `after` that were not sent yet, in order, without those that a shared subscription chose
+        the session for."""
+
+    def session_shared(self, session: int) -> Sequence[Owed]:
+        """The latter, all."""
+
+    def note_all_left(self, at: int) -> None:
+        """Every client is away, those that were connected since `at`."""
+
+    def keep_gains(self, gains: Gains, done: Callable[[BridgeError | None], None], *, joined: bool = False) -> None:
+        """All or nothing. `joined`: in one transaction with what was given to the store just before."""
+
+    def keep_losses(self, losses: Losses, done: Callable[[BridgeError | None], None]) -> None:
+        """All or nothing. Needs no room on a full disk."""

@@ -52,6 +52,7 @@ class MqttBroker:
         """Returns when connections are accepted. Raises OSError when the address cannot be bound."""
         from amqtt.errors import BrokerError
 
+        await self.hub.restore()
         self.hub.wheel.start()
         # amqtt logs a failed start with its traceback; who asked for the start reports it in one line.
         self._shell.logger.disabled = True
@@ -68,6 +69,7 @@ class MqttBroker:
         """Accept no more, end all connections with a reason, close."""
         self._shell.close_listeners()
         self.hub.shut_down()
+        await self.hub.finish()
         await self._shell.shutdown()
         self.hub.retained.close()
         self.hub.wheel.stop()

@@ -31,5 +31,5 @@ class Census:
             subscriptions += len(session.subscriptions)
             inflight_in += len(session.incoming)
             inflight_out += len(session.flights)
-            queued += len(session.queue)
+            queued += session.queued
         return cls(connected, away, subscriptions, inflight_in, inflight_out, queued)

@@ -63,7 +63,7 @@ class Fanout:
             if identifiers:  # [MQTT-3.3.4-3] [MQTT-3.3.4-4]
                 properties = Properties(**properties, subscription_identifiers=list(identifiers))
             copy = self._copies[kind] = Copy(
-                Publish(publish.topic, publish.payload, kind[0], retain, properties=properties)
+                Publish(publish.topic, publish.payload, kind[0], retain, properties=properties)  # [MQTT-3.3.1-3]
             )
         return copy
 
@@ -71,7 +71,7 @@ class Fanout:
 def _forwarded(properties: Properties) -> Properties:
     """What a receiver is told of the sender's properties, unaltered and in order."""
     forwarded = Properties()
-    for name in _FORWARDED:
+    for name in _FORWARDED:  # [MQTT-3.3.2-18] [MQTT-3.3.2-11]
         if name in properties:
             forwarded[name] = properties[name]  # type: ignore[literal-required]
     return forwarded

@@ -17,7 +17,7 @@ class Grant(Subscription):
 
     @classmethod
     def of(cls, asked: Subscription, identifier: int = 0) -> Self:
-        """`identifier`: 0 for none [MQTT-3.8.2-1]."""
+        """`identifier`: 0 for none [MQTT5 3.8.2.1.2]."""
         return cls(
             asked.filter,
             asked.qos,

@@ -146,7 +146,7 @@ class Handshake:
                 line.hold()
                 self._start(self._refuse_later(line, connect, refusal, failure.wait))
                 return
-        line.refuse(refusal.reason_code, str(refusal), client=connect.client_id)
+        line.refuse(refusal.reason_code, str(refusal), client=connect.client_id)  # [MQTT-3.1.4-2]
 
     async def _refuse_later(self, line: Line, connect: Connect, refusal: Refused, wait: float) -> None:
         with self._failures.waiting() as may_wait:
@@ -160,7 +160,7 @@ class Handshake:
         if nameless and (
             connect.version is Version.V31 or (connect.version is Version.V311 and not connect.clean_start)
         ):
-            # [MQTT-3.1.3-8]; in 3.1 the identifier is never empty
+            # [MQTT-3.1.3-8]; in 3.1 the identifier is never empty [MQTT3-3.1.3-8]
             raise Refused(ReasonCode.CLIENT_IDENTIFIER_NOT_VALID, "empty client identifier")
         if connect.version is not Version.V5 and not self._tolerates(connect.keep_alive):
             raise Refused(ReasonCode.CLIENT_IDENTIFIER_NOT_VALID, f"keep-alive of {connect.keep_alive} s")
@@ -183,17 +183,19 @@ class Handshake:
             nobody = connect.username is None and connect.password is None
             reason = ReasonCode.NOT_AUTHORIZED if nobody else ReasonCode.BAD_USER_NAME_OR_PASSWORD
             raise Refused(reason, "no credentials" if nobody else f"unknown user {connect.username!r}")
+        # [MQTT-3.1.3-5] [MQTT-3.1.3-7] [MQTT-3.2.2-16]
         given = connect.client_id or f"auto-{uuid.uuid4().hex}"  # [MQTT-3.1.3-6]
         client_id = self._login.client_id(identity, given)
         if connect.will is not None and not self._access.may_publish(identity, connect.will.topic):
             raise Refused(ReasonCode.NOT_AUTHORIZED, "the will's topic is not open to this client")
-        session, present = self._sessions.open(client_id, identity, connect)
+        session, present = self._sessions.open(client_id, identity, connect)  # [MQTT-3.1.4-4]
         if known is not None:
             known.belong(session)
         keep_alive = self._keep_alive(connect)
         line.begin(session, connect, keep_alive)
         properties = self._properties(line, connect, session, keep_alive)
         properties.update(proof or {})  # [MQTT-4.12.0-5] [MQTT-4.12.0-6]
+        # [MQTT-3.1.4-5] [MQTT-3.2.0-1] [MQTT-3.2.2-2] [MQTT-3.2.2-3]
         line.send(Connack(present and connect.version is not Version.V31, ReasonCode.SUCCESS, properties))
         if line.closing:  # it takes no CONNACK of that size
             return

@@ -9,19 +9,22 @@ from bridge.broker.base import (
     DownlinkListener,
     Handed,
     RetainedStore,
+    SessionStore,
     UplinkKeeper,
     UplinkListener,
 )
 from bridge.broker.complaints import Complaints
 from bridge.broker.handshake import Handshake
 from bridge.broker.identity import TopicAccess
+from bridge.broker.keeping import Keeping
 from bridge.broker.login import Login
 from bridge.broker.outbound import Outbound
 from bridge.broker.plugins import Plugins
+from bridge.broker.restoring import restore
 from bridge.broker.retained import Retained
 from bridge.broker.retained_feed import Feeds
 from bridge.broker.router import Router
-from bridge.broker.session import Flight, Line
+from bridge.broker.session import Line
 from bridge.broker.sessions import Sessions
 from bridge.broker.settings import MqttSettings
 from bridge.broker.wheel import Wheel
@@ -41,6 +44,7 @@ class Hub:
         self._directory = directory
         self._clock = clock
         self._lines: set[Line] = set()
+        self.keeping: Keeping | None = None
         loop = asyncio.get_running_loop()
         self.wheel = Wheel(loop)
         self.turns = Turns()
@@ -70,6 +74,11 @@ class Hub:
         """Who keeps what devices publish, before it is acknowledged. To be called before the first connection."""
         self.router.keeper = keeper
 
+    def keep_sessions_in(self, store: SessionStore) -> None:
+        """Where sessions are that outlive their connections; without, they are in memory. To be called before
+        `restore`. Raises StoreUnavailable."""
+        self.keeping = self.router.keeping = self.sessions.keeping = Keeping(self._clock, store)
+
     def retain_in(self, store: RetainedStore) -> None:
         """Where retained messages survive a restart. To be called before the first connection. Raises
         StoreUnavailable."""
@@ -98,21 +107,30 @@ class Hub:
         line.listener.connections -= 1
 
     def shut_down(self) -> None:
-        """End all connections [MQTT-4.13.2]; their wills stay unsent, because the clients did not go away."""
-        self.router.closing = True
+        """End all connections [MQTT-4.13.2]."""
+        self.router.closing = self.sessions.stopping = True
         for line in list(self._lines):
-            if line.session is not None:
-                line.session.will = None
             line.end(ReasonCode.SERVER_SHUTTING_DOWN)
+        self.sessions.stop()
+
+    async def restore(self) -> None:
+        """The sessions that were kept are there when this returns. Raises StoreUnavailable."""
+        if self.keeping is not None:
+            await restore(self.sessions, self.router, self.keeping)
+
+    async def finish(self) -> None:
+        """Behind `shut_down`: what is kept of sessions is written."""
+        if self.keeping is not None:
+            await self.keeping.finish()
 
     def device_changed(self, key: int) -> None:
         """The device was changed. Its connection goes on unless it was frozen or removed: a new secret is for the next
-        one."""
-        if not self.connected(key):
-            return
+        one. The sessions of a device that was removed end."""
         device = self._directory.device_by_key(key)
-        if device is None or device.frozen:
+        if self.connected(key) and (device is None or device.frozen):
             self.disconnect(key)
+        if device is None:
+            self.sessions.end_of_device(key)
 
     def broadcast(self, project: str, topic: str, payload: bytes, ttl: int) -> int:
         """To all connected clients that have subscribed, each at the QoS of its subscription, at most 1; says how many.
@@ -144,6 +162,8 @@ class Hub:
         if line.congested or (qos and not session.room):
             session.starved = True
             return Handed.BUSY
+        if session.landed:  # sent on an earlier connection, perhaps by an earlier run of the daemon
+            downlink.packet_id = session.landed.pop(downlink.seq, downlink.packet_id)
         packet_id = session.next_packet_id(downlink.packet_id) if qos else 0
         left = downlink.expires_at - self._clock()
         downlink.properties["message_expiry_interval"] = max(1, left // 1000)
@@ -153,13 +173,9 @@ class Hub:
             properties = Properties(**properties, subscription_identifiers=list(grant.identifiers))
         publish = Publish(downlink.topic, downlink.payload, qos, False, again, packet_id, properties)
         try:
-            if not self.outbound.transmit(line, publish):
+            if not self.outbound.hand_down(line, session, publish, downlink.seq):
                 return Handed.TOO_LARGE
         except ProtocolError:
             return Handed.UNSENDABLE
         downlink.packet_id = packet_id
-        if qos:
-            session.flights[packet_id] = Flight(None, downlink.seq, qos)
-        else:
-            line.confirm_when_written(downlink.seq)
         return Handed.SENT

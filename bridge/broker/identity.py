@@ -22,11 +22,17 @@ class Identity:
     """None: an application, an admin, or a client that a plug-in vouched for."""
     unrestricted: bool = False
     """May use every topic of its project, also the devices' trees."""
+    absent: int | None = None
+    """The key of the device of a session that was restored: more is not known before its client is back."""
+
+    @property
+    def device_key(self) -> int | None:
+        return self.absent if self.device is None else self.device.key
 
     def is_same(self, other: "Identity") -> bool:
         """Whether it is the same client, also when its device got another secret meanwhile."""
-        ours, theirs = (identity.device and identity.device.key for identity in (self, other))
-        return (self.project, ours, self.unrestricted) == (other.project, theirs, other.unrestricted)
+        ours = (self.project, self.device_key, self.unrestricted)
+        return ours == (other.project, other.device_key, other.unrestricted)
 
     @property
     def name(self) -> str:

@@ -106,7 +106,7 @@ class Inbound:
         elif self.holds(session, packet_id):  # at QoS 1
             self._answer(session, publish, ReasonCode.PACKET_IDENTIFIER_IN_USE)
         else:
-            session.incoming.add(packet_id)
+            session.incoming.add(packet_id)  # [MQTT-4.3.3-13]
             self._accept(session, publish)
 
     def _accept(self, session: Session, publish: Publish) -> None:
@@ -134,7 +134,7 @@ class Inbound:
     def _take(self, session: Session, publish: Publish) -> None:
         reason = self._hub.router.accept(session, publish, self._kept)
         if reason is not None and reason >= 0x80:
-            session.incoming.discard(publish.packet_id if publish.qos == 2 else 0)
+            _forget(session, publish)
         self._answer(session, publish, reason)
 
     def _answer(self, session: Session, publish: Publish, reason: ReasonCode | None) -> None:
@@ -171,7 +171,7 @@ class Inbound:
             if settled.qos == 2 and session.storing.get(settled.packet_id) is self._line:
                 del session.storing[settled.packet_id]
                 if code >= 0x80:
-                    session.incoming.discard(settled.packet_id)
+                    _forget(session, settled)
             if not self._line.closing:
                 self._acknowledge(settled, code)
         if self._line.stalled and receipts.held <= _MOST_HELD // 2:
@@ -179,7 +179,7 @@ class Inbound:
             self._line.resume_reading()
 
     def _acknowledge(self, publish: Publish, reason: ReasonCode) -> None:
-        if publish.qos == 0:
+        if publish.qos == 0:  # [MQTT-3.3.4-1]
             return
         if self._line.version is not Version.V5:
             self._acknowledge_before_5(publish, reason)
@@ -189,6 +189,7 @@ class Inbound:
         elif reason is not ReasonCode.PACKET_IDENTIFIER_IN_USE:
             self._free(publish.packet_id)
         why = explanations.of_message(reason) if reason >= 0x80 else Properties()
+        # [MQTT-2.2.1-5] [MQTT-4.3.2-4] [MQTT-4.3.2-5] [MQTT-4.3.3-8]
         self._line.send((Puback if publish.qos == 1 else Pubrec)(publish.packet_id, reason, why))
 
     def _acknowledge_before_5(self, publish: Publish, reason: ReasonCode) -> None:
@@ -204,7 +205,21 @@ class Inbound:
         session.incoming.discard(packet.packet_id)
         self._free(packet.packet_id)
         reason = ReasonCode.SUCCESS if known else ReasonCode.PACKET_IDENTIFIER_NOT_FOUND
-        self._line.send(Pubcomp(packet.packet_id, reason, explanations.of_message(reason)))
+        pubcomp = Pubcomp(packet.packet_id, reason, explanations.of_message(reason))  # [MQTT-4.3.3-11]
+        kept = session.kept
+        if kept is None:
+            self._line.send(pubcomp)
+        else:  # [MQTT-4.3.3-12] the packet identifier may mean another message from then on
+            kept.let_go(packet.packet_id)
+            kept.keeping.after_losses(partial(self._line.send, pubcomp))
+
+
+def _forget(session: Session, publish: Publish) -> None:
+    """A QoS 2 message that is refused is not waited for [MQTT-4.3.3-9]."""
+    if publish.qos == 2:
+        session.incoming.discard(publish.packet_id)
+        if session.kept is not None:
+            session.kept.let_go(publish.packet_id)
 
 
 _NOT_KEPT = frozenset((ReasonCode.QUOTA_EXCEEDED, ReasonCode.IMPLEMENTATION_SPECIFIC_ERROR))

@@ -104,7 +104,7 @@ class Link(Wire):
         if self._held is not None:
             self._held.append(packet)
         elif self.session is not None:
-            _HANDLERS[type(packet)](self, self.session, packet)
+            _HANDLERS[type(packet)](self, self.session, packet)  # [MQTT-3.3.4-10] [MQTT-4.9.0-3]
         else:
             self._greet(packet)
 
@@ -120,6 +120,8 @@ class Link(Wire):
 
     def lost(self) -> None:
         self._hub.closed(self)
+        self._wheel.forget(self, self._look)
+        self._wheel.forget(self, self.linger)
         if self.session is not None:
             self._hub.sessions.detach(self, normal=False)
 
@@ -236,8 +238,8 @@ class Link(Wire):
         if level is None:
             return  # nothing that looks like a CONNECT gets an answer [MQTT-3.1.4-1]
         self.version = Version.V5 if level >= Version.V5 else Version.V311
-        code = reason if self.version is Version.V5 else return_code(reason)
-        if self.version is Version.V5 or reason not in _NO_RETURN_CODE:
+        code = reason if self.version is Version.V5 else return_code(reason)  # [MQTT3-3.1.2-2]
+        if self.version is Version.V5 or reason not in _NO_RETURN_CODE:  # [MQTT3-3.1.4-1]
             self.send(Connack(False, code, why))
 
     def _send_fitting(self, packet: Packet) -> None:
@@ -247,6 +249,7 @@ class Link(Wire):
             _say_less(packet)  # [MQTT-3.1.2-29]
         data = encode(packet, self.version)
         if not self.fits(len(data)) and _say_less(packet):
+            # [MQTT-3.6.2-2] [MQTT-3.6.2-3]
             # [MQTT-3.2.2-19] [MQTT-3.2.2-20] [MQTT-3.4.2-2] [MQTT-3.4.2-3] [MQTT-3.5.2-2] [MQTT-3.5.2-3]
             # [MQTT-3.7.2-2] [MQTT-3.7.2-3] [MQTT-3.9.2-1] [MQTT-3.9.2-2] [MQTT-3.11.2-1] [MQTT-3.11.2-2]
             # [MQTT-3.14.2-3] [MQTT-3.14.2-4] [MQTT-3.15.2-2] [MQTT-3.15.2-3]
@@ -277,7 +280,7 @@ class Link(Wire):
             self.authentication.received(packet)
 
     def _unexpected(self, session: Session, packet: Packet) -> None:
-        # [MQTT-3.1.0-2] a second CONNECT; AUTH without a method [MQTT-4.12.0-7]
+        # [MQTT-3.1.0-2] a second CONNECT; AUTH without a method [MQTT-4.12.0-7] [MQTT-3.2.0-2]
         clause = "MQTT-3.1.0-2" if isinstance(packet, Connect) else "MQTT-4.12.0-7"
         self.refuse(ReasonCode.PROTOCOL_ERROR, f"{type(packet).__name__.upper()} not allowed now", clause=clause)
 
@@ -337,25 +340,46 @@ class Link(Wire):
         if self.version is Version.V5:
             why = explanations.of_filters([each.filter for each in packet.subscriptions], codes)
         else:
-            codes = [min(code, 0x80) for code in codes]  # [MQTT-3.8.4-5]
+            codes = [min(code, 0x80) for code in codes]  # [MQTT-3.8.4-5] [MQTT-3.8.4-6] [MQTT3-3.8.4-5]
             why = Properties()
-        self.send(Suback(packet.packet_id, codes, why))
+        suback = Suback(packet.packet_id, codes, why)  # [MQTT-3.8.4-1] [MQTT-3.8.4-2] [MQTT-2.2.1-6]
+        if session.kept is None:
+            self._granted(session, suback, granted)
+        else:  # what is granted outlives the daemon from then on
+            session.kept.keeping.after_gains(partial(self._stored, session, suback, granted))
+
+    def _stored(self, session: Session, suback: Suback, granted: list[tuple[str, bool]], stored: bool) -> None:
+        if session.line is not self:
+            return
+        if stored:
+            self._granted(session, suback, [each for each in granted if each[0] in session.subscriptions])
+        else:
+            self.refuse(ReasonCode.IMPLEMENTATION_SPECIFIC_ERROR, "a subscription cannot be stored now")
+
+    def _granted(self, session: Session, suback: Suback, granted: list[tuple[str, bool]]) -> None:
+        self.send(suback)
         self._hub.feeds.subscribed(session, granted)
-        if session.identity.device is not None and min(codes) < 0x80:
+        if session.identity.device is not None and min(suback.reason_codes) < 0x80:
             self._hub.listener.subscribed(session.identity.device.key)
 
     def _unsubscribe(self, session: Session, packet: Unsubscribe) -> None:
         if self._inbound.holds(session, packet.packet_id):
             codes: list[int] = [ReasonCode.PACKET_IDENTIFIER_IN_USE] * len(packet.filters)
         else:
+            # [MQTT-3.10.4-6]
             codes = [self._hub.router.unsubscribe(session, topic_filter) for topic_filter in packet.filters]
         if self.version is Version.V5:
-            self.send(Unsuback(packet.packet_id, codes, explanations.of_filters(packet.filters, codes)))
+            # [MQTT-3.10.4-4] [MQTT-3.10.4-5]
+            unsuback = Unsuback(packet.packet_id, codes, explanations.of_filters(packet.filters, codes))
         else:
-            self.send(Unsuback(packet.packet_id, []))
+            unsuback = Unsuback(packet.packet_id, [])
+        if session.kept is None:
+            self.send(unsuback)
+        else:
+            session.kept.keeping.after_losses(partial(self.send, unsuback))
 
     def _pingreq(self, session: Session, packet: Pingreq) -> None:
-        self.send(Pingresp())
+        self.send(Pingresp())  # [MQTT-3.12.4-1]
 
     def _disconnect(self, session: Session, packet: Disconnect) -> None:
         expiry = packet.properties.get("session_expiry_interval")

@@ -38,6 +38,7 @@ class Login:
         identity = self._device(devices, connect, line) or self._token(connect)
         if identity is None and devices:
             raise Refused(ReasonCode.BAD_USER_NAME_OR_PASSWORD, "wrong password")
+        # [MQTT3-7.0.0-2]
         if identity is None and line.listener.allow_anonymous and connect.username is None and connect.password is None:
             return Identity(DEFAULT_PROJECT)
         return identity

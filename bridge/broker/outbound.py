@@ -1,16 +1,24 @@
 """What is owed to subscribers: sent within their windows, queued, sent again, acknowledged."""
 
 import asyncio
+import logging
 from collections.abc import Container
 from functools import partial
 
 from bridge.broker.base import DownlinkListener
 from bridge.broker.fanout import Copy, Fanout
+from bridge.broker.kept import KeptState
 from bridge.broker.plugins import Plugins
+from bridge.broker.recall import count, fill
 from bridge.broker.session import Flight, Line, Queued, Session
 from bridge.broker.settings import MqttSettings
+from bridge.model.errors import StoreUnavailable
 from bridge.model.message import AcknowledgedBy
 from bridge.mqtt import Properties, Puback, Pubcomp, Publish, Pubrec, Pubrel, ReasonCode, encode
+
+_log = logging.getLogger(__name__)
+_NOTE_EVERY = 10.0
+"""Seconds between two lines about messages that were dropped."""
 
 
 class Outbound:
@@ -27,6 +35,7 @@ class Outbound:
         self._plugins = plugins
         self._loop = asyncio.get_running_loop()
         self._settings = settings
+        self._next_note = 0.0
 
     def forward(
         self,
@@ -54,11 +63,11 @@ class Outbound:
             topics.receive(session, publish.topic, len(publish.payload), hand)
             return
         line = session.line
-        if not publish.qos:
+        if not publish.qos:  # [MQTT-4.3.1-1]
             if line is not None and not line.congested:
                 self.transmit(line, publish, 0, copy)
             elif line is not None:
-                session.dropped += 1
+                self._owe(session, publish, expires, share)  # [MQTT3-3.1.2-5] [MQTT-4.6.0-5] [MQTT-4.9.0-2]
         elif line is not None and session.ready:
             self._fly(line, session, publish, expires, share, copy=copy)
         else:
@@ -70,11 +79,42 @@ class Outbound:
         `copy`: what it is encoded once for; then the packet identifier is not in `publish`."""
         if line.aliases is not None:
             return line.aliases.send(line, publish, packet_id)
-        data = encode(publish, line.version) if copy is None else copy.encode(line.version, packet_id)
-        if not line.fits(len(data)):
+        data = self._fitting(line, publish, packet_id, copy)
+        if data is None:
             return False
         line.write(data)
         return True
+
+    def hand_down(self, line: Line, session: Session, publish: Publish, seq: int) -> bool:
+        """Send a message of an application. False: larger than what the client takes."""
+        kept = session.kept
+        if kept is not None and (publish.qos == 2 or kept.holding):
+            return self._hold_down(line, session, kept, publish, seq)
+        if not self.transmit(line, publish):
+            return False
+        if publish.qos:
+            session.flights[publish.packet_id] = Flight(None, seq, publish.qos)
+        else:
+            line.confirm_when_written(seq)
+        return True
+
+    def _hold_down(self, line: Line, session: Session, kept: KeptState, publish: Publish, seq: int) -> bool:
+        """It leaves when its packet identifier is durable: a crash must not make the daemon send it as a new one."""
+        data = self._fitting(line, publish)
+        if data is None:
+            return False
+        if publish.qos == 2:
+            kept.hand_down(publish.packet_id, seq, 2)
+        if publish.qos:
+            session.flights[publish.packet_id] = Flight(None, seq, publish.qos)
+        kept.holding += 1
+        confirmed = 0 if publish.qos else seq
+        kept.keeping.after_gains(partial(self._depart_down, line, session, data, confirmed))
+        return True
+
+    def _fitting(self, line: Line, publish: Publish, packet_id: int = 0, copy: Copy | None = None) -> bytes | None:
+        data = encode(publish, line.version) if copy is None else copy.encode(line.version, packet_id)
+        return data if line.fits(len(data)) else None
 
     def refill(self, session: Session) -> None:
         """The client took something, or is back: send what waits for it."""
@@ -83,20 +123,32 @@ class Outbound:
             return
         self._resend(line, session)
         now = self._loop.time()
-        while session.queue and session.room_between_clients:
+        while session.room_between_clients and (session.queue or self._recalled(session)):
             queued = session.dequeue(now)
             if queued is not None:
-                self._fly(line, session, queued.publish, queued.expires, queued.share)
+                self._fly(line, session, queued.publish, queued.expires, queued.share, place=queued.place)
         # Half a window at a time: a page from the store rather than a row for each acknowledgement.
         if session.starved and len(session.flights) <= session.window // 2 and session.identity.device is not None:
             session.starved = False
             self.listener.writable(session.identity.device.key)
-            if session.queue or session.feed is not None:  # what the backlog leaves
+            if session.anything_waits or session.feed is not None:  # what the backlog leaves
                 self._loop.call_soon(self.refill, session)
         elif session.feed is not None:
             session.feed.go_on()
         for share in session.shares:
             share.place(session)
+
+    def _recalled(self, session: Session) -> bool:
+        """Whether there is more in the queue now, from the store."""
+        kept = session.kept
+        if kept is None or not kept.behind:
+            return False
+        try:
+            fill(session, kept, self.refill)
+        except StoreUnavailable as error:
+            if session.line is not None:
+                session.line.refuse(ReasonCode.SERVER_UNAVAILABLE, str(error))
+        return bool(session.queue)
 
     def take_back(self, session: Session, shares: Container[str]) -> list[Queued]:
         """Take from a session without connection what shared subscriptions chose it for and it did not acknowledge, in
@@ -122,7 +174,7 @@ class Outbound:
         if flight.qos != 1:
             _contradict(session, packet)
             return
-        self._settle(session, packet.packet_id)
+        self._settle(session, packet.packet_id)  # [MQTT-4.3.2-3]
         if flight.seq:
             self._acknowledged(session, flight.seq, packet)
         self.refill(session)
@@ -137,13 +189,12 @@ class Outbound:
             _contradict(session, packet)
             return
         received = flight.released
-        if packet.reason_code >= 0x80:  # [MQTT-4.3.3-4] [MQTT-4.8.2-6]
-            self._settle(session, packet.packet_id)
-        else:
-            self._release(flight)
-            line.send(Pubrel(packet.packet_id))
-        if flight.seq and not received:
+        if flight.seq and not received:  # before it is written down as released: what is not finished is sent again
             self._acknowledged(session, flight.seq, packet)
+        if packet.reason_code >= 0x80:  # [MQTT-4.3.3-4] [MQTT-4.8.2-6]
+            self._settle(session, packet.packet_id)  # [MQTT-4.4.0-2]
+        else:
+            self._release(line, session, packet.packet_id, flight)
         self.refill(session)
 
     def pubcomp(self, session: Session, packet: Pubcomp) -> None:
@@ -153,7 +204,7 @@ class Outbound:
         if not flight.released:
             _contradict(session, packet)
             return
-        self._settle(session, packet.packet_id)
+        self._settle(session, packet.packet_id)  # [MQTT-4.3.3-5]
         self.refill(session)
 
     def _acknowledged(self, session: Session, seq: int, packet: Puback | Pubrec) -> None:
@@ -173,37 +224,129 @@ class Outbound:
             flight = session.flights.get(packet_id)
             if flight is None:
                 continue
-            if flight.publish is None:
+            if flight.publish is None:  # [MQTT-4.3.3-6]
                 line.send(Pubrel(packet_id))
-                continue
-            again = self._leaving(flight.publish, packet_id, flight.expires, dup=True)  # [MQTT-3.3.1-1]
-            if not self.transmit(line, again):  # this connection takes less than the one before
-                self._settle(session, packet_id)
+            elif not flight.held:
+                self._send_again(line, session, packet_id, flight)
+
+    def _send_again(self, line: Line, session: Session, packet_id: int, flight: Flight) -> None:
+        assert flight.publish is not None  # noqa: S101  nobody has it yet
+        again = self._leaving(flight.publish, packet_id, flight.expires, dup=flight.sent)  # [MQTT-3.3.1-1]
+        flight.sent = True
+        if not self.transmit(line, again):  # this connection takes less than the one before
+            self._settle(session, packet_id)
 
     # The moments of a message between clients
 
     def _owe(self, session: Session, publish: Publish, expires: float, share: str) -> None:
         """It waits for the client, or for room in its window."""
-        settings = self._settings
+        settings, kept = self._settings, session.kept
+        try:
+            if kept is not None:
+                count(session, kept)
+        except StoreUnavailable as error:
+            _log.error("message for a kept session dropped", extra={"client": session.client_id, "error": str(error)})
+            session.dropped += 1
+            return
+        before = session.dropped
         session.enqueue(publish, expires, settings.max_queued_messages, settings.max_queued_bytes, share)
+        if session.dropped > before:
+            self._note_drop(session)
+
+    def _note_drop(self, session: Session) -> None:
+        now = self._loop.time()
+        if now >= self._next_note:
+            self._next_note = now + _NOTE_EVERY
+            _log.warning(
+                "messages dropped, too many wait", extra={"client": session.client_id, "count": session.dropped}
+            )
 
     def _fly(
-        self, line: Line, session: Session, publish: Publish, expires: float, share: str, *, copy: Copy | None = None
+        self,
+        line: Line,
+        session: Session,
+        publish: Publish,
+        expires: float,
+        share: str,
+        *,
+        place: int = 0,
+        copy: Copy | None = None,
     ) -> None:
         """It is sent for the first time. Without a `copy` it has waited."""
-        packet_id = session.next_packet_id()
+        packet_id = session.next_packet_id() if publish.qos else 0  # [MQTT-4.3.2-1] [MQTT-4.3.3-1]
         leaving = publish if copy is not None else self._leaving(publish, packet_id, expires)
-        if self.transmit(line, leaving, packet_id, copy):
-            session.flights[packet_id] = Flight(publish, 0, publish.qos, False, expires, share)
+        kept = session.kept
+        held = kept is not None and publish.qos > 0 and (publish.qos == 2 or kept.holding > 0)
+        data = self._fitting(line, leaving, packet_id, copy) if held else None
+        if data is None and (held or not self.transmit(line, leaving, packet_id, copy)):  # [MQTT-3.1.2-25]
+            if kept is not None and place:
+                kept.settle(place)
+            return
+        if not publish.qos:
+            return
+        if kept is not None:
+            if not place:
+                place = kept.cursor = kept.owe(publish, expires, share)
+            kept.number(place, packet_id)
+        # [MQTT-4.3.2-2] [MQTT-4.3.3-2] [MQTT-4.3.3-3] [MQTT-4.3.3-7]
+        flight = session.flights[packet_id] = Flight(publish, 0, publish.qos, False, expires, share, place)
+        if kept is not None and data is not None:  # a crash must not make the daemon send it as a new one
+            flight.held, flight.sent = True, False
+            kept.holding += 1
+            kept.when_numbered(place, partial(self._depart, line, session, packet_id, data))
 
-    def _release(self, flight: Flight) -> None:
-        """QoS 2: the client has it."""
-        flight.released = True
-        flight.publish = None
+    def _depart(self, line: Line, session: Session, packet_id: int, data: bytes, stored: bool) -> None:
+        """What a message waited for is durable, or cannot be: then its sender was told so."""
+        if session.kept is not None:
+            session.kept.holding -= 1
+        flight = session.flights.get(packet_id)
+        if flight is None or flight.publish is None:  # nobody else has this packet identifier before
+            return
+        flight.held = False
+        if not stored and flight.qos == 2:
+            self._settle(session, packet_id)
+            self.refill(session)
+        elif session.line is line:
+            flight.sent = True
+            line.write(data)
+        elif session.line is not None:
+            self._send_again(session.line, session, packet_id, flight)
+
+    def _depart_down(self, line: Line, session: Session, data: bytes, confirmed: int, stored: bool) -> None:
+        """`confirmed`: the seq of one at QoS 0, which nobody acknowledges."""
+        if session.kept is not None:
+            session.kept.holding -= 1
+        if session.line is not line:
+            return
+        if not stored:  # what is not acknowledged is handed down again on the next connection
+            line.refuse(ReasonCode.IMPLEMENTATION_SPECIFIC_ERROR, "a message for the client cannot be stored now")
+            return
+        line.write(data)
+        if confirmed:
+            line.confirm_when_written(confirmed)
+
+    def _release(self, line: Line, session: Session, packet_id: int, flight: Flight) -> None:
+        """QoS 2: the client has it. The PUBREL of a session that is kept leaves when that is durable: behind it, the
+        client would take the message for another one."""
+        received, flight.released, flight.publish = flight.released, True, None
+        kept = session.kept
+        if kept is None or received:
+            line.send(Pubrel(packet_id))
+        elif flight.place:
+            kept.release(flight.place, packet_id, partial(_send, line, session, packet_id))
+        else:
+            kept.hand_down(packet_id, 0, 2)
+            kept.keeping.after_gains(lambda _: _send(line, session, packet_id))
 
     def _settle(self, session: Session, packet_id: int) -> None:
         """The client has it or will never have it; the packet identifier is free again."""
-        del session.flights[packet_id]
+        flight, kept = session.flights.pop(packet_id), session.kept
+        if kept is None:
+            return
+        if flight.place:
+            kept.settle(flight.place)
+        elif flight.qos == 2:
+            kept.settle_downlink(packet_id)
 
     def _leaving(self, publish: Publish, packet_id: int, expires: float, *, dup: bool = False) -> Publish:
         """The message as it leaves now, for one session: with the rest of its time [MQTT-3.3.2-6]."""
@@ -213,6 +356,11 @@ class Outbound:
             properties = Properties(**properties)
             properties["message_expiry_interval"] = left
         return Publish(publish.topic, publish.payload, publish.qos, publish.retain, dup, packet_id, properties)
+
+
+def _send(line: Line, session: Session, packet_id: int) -> None:
+    if session.line is line:
+        line.send(Pubrel(packet_id))
 
 
 def _contradict(session: Session, packet: Puback | Pubrec | Pubcomp) -> None:

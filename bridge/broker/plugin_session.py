@@ -69,7 +69,7 @@ class PluginSession(AmqttSession):
     @property
     def retained_messages_count(self) -> int:
         """amqtt's word for messages that wait for the client."""
-        return len(self.session.queue) if self.session else 0
+        return self.session.queued if self.session else 0
 
     def __eq__(self, other: object) -> bool:
         return self is other

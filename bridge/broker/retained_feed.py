@@ -40,7 +40,7 @@ class Feeds:
         for topic_filter, new in granted:
             subscription = session.subscriptions[topic_filter]
             handling = subscription.retain_handling
-            # [MQTT-3.3.1-9] [MQTT-3.3.1-10] [MQTT-3.3.1-11]
+            # [MQTT-3.8.4-4] [MQTT-3.3.1-9] [MQTT-3.3.1-10] [MQTT-3.3.1-11]
             wanted = handling == 0 or (handling == 1 and new)
             if wanted and not subscription.shared:  # whose they would be, nobody could say [MQTT5 4.8.2]
                 self._begin(session, topic_filter)
@@ -149,7 +149,7 @@ class Feed:
             publish,
             subscription.qos,
             expires,
-            retain=True,
+            retain=True,  # [MQTT3-3.3.1-8]
             identifiers=subscription.identifiers,
             allowed=True,
         )

@@ -8,6 +8,7 @@ from bridge.broker.commitment import Commitment, Kept
 from bridge.broker.fanout import Fanout
 from bridge.broker.grant import Grant
 from bridge.broker.identity import TopicAccess
+from bridge.broker.keeping import Keeping
 from bridge.broker.outbound import Outbound
 from bridge.broker.retained import Retained
 from bridge.broker.session import Session
@@ -35,6 +36,7 @@ class Router:
         self.uplinks: list[UplinkListener] = []
         self.keeper: UplinkKeeper | None = None
         self._devices: dict[tuple[str, str], Session] = {}
+        self.keeping: Keeping | None = None
         self.closing = False
         """All connections are about to end: nothing is passed on from one to the next."""
 
@@ -56,16 +58,30 @@ class Router:
         known = session.subscriptions
         if grant.filter not in known and len(known) >= self._settings.max_subscriptions:
             return ReasonCode.QUOTA_EXCEEDED
-        known[grant.filter] = grant
+        self.restore(session, grant)
+        if session.kept is not None:
+            session.kept.subscribe(grant)
+        return grant.qos  # [MQTT-3.8.4-7]
+
+    def restore(self, session: Session, grant: Grant) -> None:
+        """A subscription that was granted already."""
+        session.subscriptions[grant.filter] = grant
         self._tree(session.identity.project).add(session, grant)
-        return grant.qos
+
+    def review(self, session: Session) -> None:
+        """The client of a restored session is back: what the settings do not open to it any more is unsubscribed."""
+        for grant in list(session.subscriptions.values()):
+            if not self._access.may_subscribe(session.identity, grant.topics):
+                self.unsubscribe(session, grant.filter)
 
     def unsubscribe(self, session: Session, topic_filter: str) -> ReasonCode:
         """What the session was already chosen for still reaches it [MQTT-3.10.4-3]."""
-        grant = session.subscriptions.pop(topic_filter, None)
+        grant = session.subscriptions.pop(topic_filter, None)  # [MQTT-3.10.4-1]
         if grant is None:
             return ReasonCode.NO_SUBSCRIPTION_EXISTED
-        self._tree(session.identity.project).remove(session, grant)
+        self._tree(session.identity.project).remove(session, grant)  # [MQTT-3.10.4-2]
+        if session.kept is not None:
+            session.kept.unsubscribe(topic_filter)
         return ReasonCode.SUCCESS
 
     def unsubscribe_all(self, session: Session) -> None:
@@ -127,10 +143,22 @@ class Router:
         if publish.retain:
             done = commitment.settle if publish.qos else None
             commitment.add(self._retained.keep(session.identity.project, publish, session.client_id, done))
-        reached = self.route(session.identity.project, publish, session)
+        reached = self._spread(session, publish, commitment)
         # The vendor's tree is the platform's own: what a device says there always has a reader.
         heard = reached or publish.topic.startswith("$")
         return commitment.close(ReasonCode.SUCCESS if heard else ReasonCode.NO_MATCHING_SUBSCRIBERS)
+
+    def _spread(self, session: Session, publish: Publish, commitment: Commitment) -> int:
+        """To all subscribers. What sessions that are kept come to owe by it is durable before it is acknowledged."""
+        keeping = self.keeping
+        owed = keeping.owed if keeping is not None else 0
+        if publish.qos == 2 and session.kept is not None:  # [MQTT-4.3.3-10]
+            session.kept.receive(publish.packet_id)
+        reached = self.route(session.identity.project, publish, session)
+        if keeping is not None and keeping.owed != owed and publish.qos:
+            commitment.add(None)
+            keeping.commit(publish, commitment.settle, joined=publish.qos == 2)
+        return reached
 
     def route(
         self, project: str, publish: Publish, sender: Session | None = None, *, connected_only: bool = False
@@ -145,7 +173,7 @@ class Router:
         hand, copy, retain = self._outbound.hand, fanout.copy, publish.retain
         reached = 0
         tree = self._tree(project)
-        subscribers = tree.match(publish.topic, sender)
+        subscribers = tree.match(publish.topic, sender)  # [MQTT-3.3.2-3] [MQTT-4.5.0-1] [MQTT-4.6.0-6]
         for session, grant in list(subscribers.items()):
             if grant.no_local and session is sender:  # [MQTT-3.8.3-3]
                 continue
@@ -162,13 +190,6 @@ class Router:
             hand(unasked, copy(self._settings.downlink_qos, False, ()), expires)
             reached += 1
         return reached
-
-    def send_will(self, session: Session) -> None:
-        """[MQTT-3.1.2-8]"""
-        will, session.will = session.will, None
-        if will is not None:
-            publish = Publish(will.topic, will.payload, will.qos, will.retain, properties=will.properties)
-            self.publish(session.identity.project, publish, session)
 
     def publish(self, project: str, publish: Publish, sender: Session | None = None) -> None:
         """A message for whose acknowledgement nobody waits: retained if it says so [MQTT-3.1.2-14] [MQTT-3.1.2-15], and

@@ -2,10 +2,12 @@
 
 from collections import deque
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from bridge.broker.grant import UNASKED, Grant
 from bridge.broker.identity import Identity
+from bridge.broker.keeping import weight
+from bridge.broker.kept import KeptState
 from bridge.broker.listeners import Listener
 from bridge.model.topics import is_system_downlink
 from bridge.mqtt import Connect, Packet, Publish, ReasonCode, Version, Will, matches
@@ -33,6 +35,12 @@ class Flight:
     """Loop time [MQTT-3.3.2-6]; 0 for never."""
     share: str = ""
     """The `$share/name/filter` that chose this session for it."""
+    place: int = 0
+    """Among the copies that the store keeps for the session; 0: it is not kept."""
+    held: bool = False
+    """It leaves when something is durable that has to be so before."""
+    sent: bool = True
+    """It has left, on this connection or an earlier one."""
 
 
 @dataclass(slots=True)
@@ -45,12 +53,25 @@ class Queued:
     """Loop time [MQTT-3.3.2-5]; 0 for never."""
     share: str = ""
     """The `$share/name/filter` that chose this session for it."""
+    place: int = 0
+    """Among the copies that the store keeps for the session; 0: it is not kept."""
+
+
+_NONE: "deque[Any]" = deque(maxlen=0)
+"""An empty deque takes 600 bytes, and most sessions have nothing that waits."""
+MOST_RESERVED = 1024
+"""Packet identifiers of messages that were cancelled or expired on their way, remembered for a client."""
+PAGE = 64
+"""Messages that wait in memory for the client of a session that is kept; more wait in the store."""
 
 
 class Absence(Protocol):
     """A look at the session that the wheel will take while its client is away."""
 
     tick: int
+
+    def due(self, now: int) -> int:
+        """(`bridge.broker.wheel.Timed`)"""
 
 
 class Aliases(Protocol):
@@ -153,17 +174,22 @@ class Session:
         "absence",
         "client_id",
         "dropped",
+        "expendable",
         "expiry",
         "expiry_tick",
         "feed",
         "flights",
         "identity",
         "incoming",
+        "kept",
+        "landed",
         "line",
         "packet_id",
         "plugin_session",
         "queue",
+        "queued",
         "queued_bytes",
+        "reserved",
         "shares",
         "starved",
         "storing",
@@ -178,21 +204,31 @@ class Session:
         self.client_id = client_id
         self.identity = identity
         self.line: Line | None = None
+        self.kept: KeptState | None = None
+        """What the store knows of it; None: nothing, it ends with its connection or with the daemon."""
         self.subscriptions: dict[str, Grant] = {}
         """By topic filter, `$share/name/` included."""
         self.shares: tuple[Shared, ...] = ()
         """The shared subscriptions among them."""
         self.flights: dict[int, Flight] = {}
         """By packet identifier, in the order in which they were sent [MQTT-4.6.0-1]."""
-        self.unsent: deque[int] = deque()
+        self.unsent: deque[int] = _NONE
         """Flights of an earlier connection that were not yet sent again on this one."""
         self.incoming: set[int] = set()
         """Packet identifiers of QoS 2 messages from the client that it has not released [MQTT-4.3.3-10]."""
         self.storing: dict[int, Line] = {}
         """Those of them that are not durable yet, each with the connection it came on."""
-        self.queue: deque[Queued] = deque()
+        self.queue: deque[Queued] = _NONE
+        self.queued = 0
+        """Messages that wait, those that wait in the store alone included."""
         self.queued_bytes = 0
+        self.expendable = 0
+        """Those of them at QoS 0."""
         self.dropped = 0
+        self.landed: dict[int, int] = {}
+        """`Downlink.seq` of what an earlier connection has sent and not settled → its packet identifier."""
+        self.reserved: dict[int, int] = {}
+        """Those packet identifiers → QoS: the client may know them still."""
         self.packet_id = 0
         self.window = 1
         """Flights allowed at once: the smaller of the client's Receive Maximum and ours."""
@@ -212,6 +248,7 @@ class Session:
 
     @property
     def room(self) -> int:
+        """How many more messages may be on their way to the client [MQTT-3.3.4-9]."""
         return max(0, self.window - len(self.flights))
 
     @property
@@ -224,15 +261,21 @@ class Session:
     def ready(self) -> bool:
         """A message between clients can be sent to the client now: nothing waits before it."""
         line = self.line
-        return line is not None and not (line.congested or self.queue) and self.room_between_clients > 0
+        return line is not None and not (line.congested or self.anything_waits) and self.room_between_clients > 0
+
+    @property
+    def anything_waits(self) -> bool:
+        """In memory, or in the store."""
+        return bool(self.queue) or (self.kept is not None and self.kept.behind)
 
     def next_packet_id(self, preferred: int = 0) -> int:
         """An identifier that is not in use [MQTT-2.2.1-4]; `preferred` if that one is free."""
         if preferred and preferred not in self.flights:
+            self.reserved.pop(preferred, None)
             return preferred
         while True:
             self.packet_id = self.packet_id % 0xFFFF + 1
-            if self.packet_id not in self.flights:
+            if self.packet_id not in self.flights and self.packet_id not in self.reserved:
                 return self.packet_id
 
     def granted(self, topic: str, downlink_qos: int) -> Grant | None:
@@ -251,31 +294,98 @@ class Session:
             return UNASKED[downlink_qos]
         return None
 
-    def enqueue(self, publish: Publish, expires: float, max_messages: int, max_bytes: int, share: str = "") -> None:
-        """Beyond the bounds the newest message is dropped and counted."""
-        size = len(publish.payload) + len(publish.topic)
-        if len(self.queue) >= max_messages or self.queued_bytes + size > max_bytes:
+    def enqueue(self, publish: Publish, expires: float, max_messages: int, max_bytes: int, share: str = "") -> bool:
+        """Beyond the bounds the oldest message at QoS 0 makes room, or the new one is dropped; either is counted.
+        False: the new one was."""
+        size = weight(publish)
+        while self.queued >= max_messages or self.queued_bytes + size > max_bytes:
             self.dropped += 1
-            return
-        self.queue.append(Queued(publish, expires, share))
+            if not self._drop_expendable():
+                return False
+        self.queued += 1
         self.queued_bytes += size
+        place, kept = 0, self.kept
+        if not publish.qos:
+            self.expendable += 1
+        elif kept is not None:
+            place = kept.owe(publish, expires, share)
+            if not share:
+                if kept.behind or self.line is None or len(self.queue) - self.expendable >= PAGE:
+                    kept.behind = True
+                    return True
+                kept.cursor = place
+        self.wait(Queued(publish, expires, share, place))
+        return True
+
+    def wait(self, queued: Queued) -> None:
+        """It is counted already."""
+        if self.queue is _NONE:
+            self.queue = deque()
+        self.queue.append(queued)
 
     def dequeue(self, now: float) -> Queued | None:
         """The next message that has not expired [MQTT-3.3.2-5]."""
         while self.queue:
             queued = self.queue.popleft()
-            self.queued_bytes -= len(queued.publish.payload) + len(queued.publish.topic)
+            self._count_out(queued)
             if not queued.expires or queued.expires > now:
                 return queued
+            if queued.place and self.kept is not None:
+                self.kept.settle(queued.place)
+        self.queue = _NONE
         return None
 
     def unqueue(self, waiting: list[Queued]) -> None:
         """Take these out of the queue."""
         gone = {id(queued) for queued in waiting}
         self.queue = deque(queued for queued in self.queue if id(queued) not in gone)
-        self.queued_bytes -= sum(len(queued.publish.payload) + len(queued.publish.topic) for queued in waiting)
+        for queued in waiting:
+            self._count_out(queued)
+            if queued.place and self.kept is not None:
+                self.kept.settle(queued.place)
 
-    def forget_downlinks(self) -> None:
-        """The connection is gone: delivery hands its messages down again, those that the client has (PUBREC) aside."""
+    def recount(self) -> None:
+        """Everything that waits is in memory."""
+        self.queued = len(self.queue)
+        self.queued_bytes = sum(weight(queued.publish) for queued in self.queue)
+
+    def rest(self) -> None:
+        """The client is away: what waits for it at QoS 0 is dropped, and what the store has needs no memory."""
+        staying: deque[Queued] = deque()
+        for queued in self.queue:
+            if not queued.publish.qos:
+                self._count_out(queued)
+                self.dropped += 1
+            elif self.kept is None or queued.share:
+                staying.append(queued)
+            else:
+                self.kept.cursor = min(self.kept.cursor, queued.place - 1)
+                self.kept.behind = True
+        self.queue = staying or _NONE
+        self.unsent = _NONE
+
+    def land(self) -> None:
+        """The connection is gone: delivery hands its messages down again, those that the client has (PUBREC) aside. In
+        a session that goes on, the client may know their packet identifiers still."""
         for packet_id in [i for i, flight in self.flights.items() if flight.seq and not flight.released]:
-            del self.flights[packet_id]
+            flight = self.flights.pop(packet_id)
+            if self.expiry:
+                self.landed[flight.seq] = packet_id
+                self.reserved[packet_id] = flight.qos
+        while len(self.reserved) > MOST_RESERVED:
+            del self.reserved[next(iter(self.reserved))]
+        while len(self.landed) > MOST_RESERVED:
+            del self.landed[next(iter(self.landed))]
+
+    def _drop_expendable(self) -> bool:
+        if not self.expendable:
+            return False
+        index = next(index for index, queued in enumerate(self.queue) if not queued.publish.qos)
+        self._count_out(self.queue[index])
+        del self.queue[index]
+        return True
+
+    def _count_out(self, queued: Queued) -> None:
+        self.queued -= 1
+        self.queued_bytes -= weight(queued.publish)
+        self.expendable -= not queued.publish.qos

@@ -86,7 +86,7 @@ class TopicTree(Generic[K, V]):
 
     def find(self, topic: str) -> list[dict[K, V]]:
         """The entries of each filter that matches, none of them empty; the tree's own, not to be changed."""
-        exact = self._exact.get(topic)
+        exact = self._exact.get(topic)  # [MQTT-4.7.3-4]
         found = [] if exact is None else [exact]
         if self._root.children:
             nodes = self._matching(topic.split("/"), topic.startswith("$"))

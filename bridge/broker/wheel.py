@@ -44,6 +44,14 @@ class Wheel:
     def watch(self, item: Timed, tick: int) -> None:
         self._buckets.setdefault(tick, set()).add(item)
 
+    def forget(self, item: Timed, tick: int) -> None:
+        """It is gone: do not keep it until its tick, which may be hours away. Nothing happens if it is not there."""
+        bucket = self._buckets.get(tick)
+        if bucket is not None:
+            bucket.discard(item)
+            if not bucket:
+                del self._buckets[tick]
+
     def _turn(self) -> None:
         last, self.now = self.now, int((self._loop.time() - self._start) / TICK) + 1
         for tick in range(last, self.now):

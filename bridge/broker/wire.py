@@ -27,7 +27,7 @@ class Turns:
         self.writing: Turn[Wire] = Turn(Wire.flush)
 
 
-class Wire(asyncio.Protocol):
+class Wire(asyncio.Protocol):  # [MQTT-4.2.0-1]
     """Subclasses get `received`, `failed`, `lost` and `drained`, and use `write` and `hang_up`.
 
     `seen`: the wheel's tick of the last bytes from the client. `congested`: the client does not read what it is sent.
@@ -122,7 +122,7 @@ class Wire(asyncio.Protocol):
         self.seen = self._wheel.now
         try:
             for packet in self._decoder.feed(data):
-                if self.closing:
+                if self.closing:  # [MQTT-3.1.4-6]
                     return
                 self.received(packet)
         except ProtocolError as error:
@@ -201,7 +201,7 @@ class Wire(asyncio.Protocol):
         self.closing = True  # before the flush, which would make room for more behind a DISCONNECT [MQTT-3.14.4-1]
         self.flush()
         if self._transport is not None:
-            self._transport.close()
+            self._transport.close()  # [MQTT-3.14.4-2] [MQTT-3.2.2-7] [MQTT-4.13.2-1]
             self.linger = self._wheel.after(_LINGER)
             self._wheel.watch(self, self.linger)
 

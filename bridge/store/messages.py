@@ -27,6 +27,8 @@ MOST_LISTED = 8 * 1024 * 1024
 """Characters of content after which `messages` ends."""
 MOST_PENDING = 1024 * 1024
 """The same for `pending`, which is read for many devices at once."""
+LAST_SENT = "SELECT max(seq) FROM session_downlink"
+"""Once, at the start."""
 NO_CHANNELS: Mapping[str, int] = MappingProxyType({})
 
 
@@ -36,9 +38,9 @@ class Messages:
     def __init__(self, reader: sqlite3.Connection, writer: Writer) -> None:
         self._reader = reader
         self._writer = writer
-        # What was the greatest seq and is deleted may be given again after a restart: all that refers to a seq without
-        # its row is messages in flight, which are in memory and end with the daemon.
-        self._seq = self._read(statements.LAST_SEQ, ())[0][0] or 0
+        # What was the greatest seq and is deleted may be given again after a restart, unless a client that keeps its
+        # session may know it under a packet identifier.
+        self._seq = max(self._read(text, ())[0][0] or 0 for text in (statements.LAST_SEQ, LAST_SENT))
         self._endings = Endings()
 
     def add(

@@ -4,6 +4,7 @@ from sqlite_utils import Database, Migrations
 
 from bridge.store.hearing_schema import untold
 from bridge.store.retained_schema import retained_messages
+from bridge.store.session_schema import sessions
 
 MIGRATIONS = Migrations("bridge")
 
@@ -416,3 +417,6 @@ NAMES = {
     untold.__name__,
 }
 """Every migration this version knows."""
+
+MIGRATIONS()(sessions)
+NAMES.add(sessions.__name__)

@@ -24,6 +24,7 @@ from bridge.store.orphans import Orphans
 from bridge.store.retained import Retained
 from bridge.store.retention import Retention
 from bridge.store.search import Searches
+from bridge.store.sessions import Sessions
 from bridge.store.settings import StoreSettings
 from bridge.store.sightings import Sightings
 from bridge.store.webhooks import Webhooks
@@ -38,9 +39,9 @@ LOOK_EVERY = 0.25
 PRUNE_EVERY = 60.0
 
 
-class Store(Messages, Orphans, Notifications, Sightings, Events, Webhooks, Batches, Retained, Directory):
-    """Messages, notifications, events, pushes, devices and credentials in one SQLite file. All methods belong to the
-    event loop's thread.
+class Store(Messages, Orphans, Notifications, Sightings, Events, Webhooks, Batches, Retained, Sessions, Directory):
+    """Messages, notifications, events, pushes, sessions, devices and credentials in one SQLite file. All methods belong
+    to the event loop's thread.
 
     A change of a device or a credential is noticed at once if it was made here, within a second if another process
     made it.

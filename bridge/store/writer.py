@@ -76,6 +76,8 @@ class Other:
     done: Callable[[Any], None]
     grows: bool = False
     """Whether it makes the database larger."""
+    joined: bool = False
+    """Whether it goes into the transaction of the write before it."""
 
 
 @dataclass(slots=True)
@@ -131,7 +133,10 @@ class Writer:
         if self._busy or not self._waiting:
             return
         self._busy = True
-        batch, self._waiting = self._waiting[:BATCH], self._waiting[BATCH:]
+        end = BATCH
+        while end < len(self._waiting) and is_joined(self._waiting[end]):
+            end += 1
+        batch, self._waiting = self._waiting[:end], self._waiting[end:]
         self._queue.put(batch)
 
     def _committed(self, batch: list[Write], results: list[Any], events: Mapping[int, Extent]) -> None:
@@ -219,6 +224,10 @@ def tells(write: Write) -> bool:
 def needs_room(write: Write) -> bool:
     """Whether it makes the database larger."""
     return type(write) is Add or tells(write) or (type(write) is Other and write.grows)
+
+
+def is_joined(write: Write) -> bool:
+    return type(write) is Other and write.joined
 
 
 def merged(connection: sqlite3.Connection, journal: Journal, batch: list[Write]) -> list[Any]:

@@ -142,7 +142,7 @@ def test_certificates_are_renewed(
     pump = Account(daemon, closing)
     shown = Certificate.make(tmp_path, "shown", papers)
     address, field = where(daemon, "wss"), where(daemon, "field")
-    assert f'listeners="field={field[0]}:{field[1]}"' in daemon.log
+    eventually(lambda: f'listeners="field={field[0]}:{field[1]}"' in daemon.log)
     assert lets_in(address, papers)
     assert not lets_in(field, papers)
     before = certificate_at(address, papers)

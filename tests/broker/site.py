@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import itertools
 import os
+import shutil
 import sqlite3
 import tempfile
 import threading
@@ -95,6 +96,7 @@ class Site:
         self.broker.hub.hear(self.replies)
         self.heard = Heard(self.delivery)
         self.broker.listen(self.heard)
+        self.broker.hub.keep_sessions_in(self.store)
         self.store.on_device_change(self.broker.hub.device_changed)
         self.store.on_device_change(self.delivery.device_changed)
         self.store.on_device_change(self.replies.device_changed)
@@ -117,8 +119,18 @@ class Site:
         await self.store.close()
 
     async def restart(self) -> None:
-        """A new daemon on the same file."""
+        """A new daemon on the same file; the old one ends its connections."""
+        self._clients = []
         await self.stop()
+        await self.__aenter__()
+
+    async def crash(self) -> None:
+        """A new daemon on what a kill leaves behind: the database as it is on the disk at this moment."""
+        left = self.path.with_name(f"crashed-{next(_ids)}.db")
+        for suffix in ("", "-wal"):
+            shutil.copyfile(f"{self.path}{suffix}", f"{left}{suffix}")
+        await self.stop()
+        self.path = left
         await self.__aenter__()
 
     @property
@@ -182,6 +194,13 @@ class Site:
         """As it is stored once everything decided so far is committed."""
         await self.store.flush()
         return self.stored(message)
+
+    async def kept(self) -> None:
+        """Returns when everything that is kept of sessions so far is committed."""
+        keeping = self.hub.keeping
+        assert keeping is not None
+        while keeping.busy:
+            await self.store.flush()
 
     # Circumstances
 

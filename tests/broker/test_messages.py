@@ -365,8 +365,8 @@ async def test_acknowledgements_that_contradict(site: Site, sender: RawClient, c
     held = await client.receive(Publish)
     for answer in answers:
         client.send(answer(held.packet_id))
-    if len(answers) > 1:
-        await client.receive(Pubrel)
+        if answer is Pubrec and qos == 2:
+            await client.receive(Pubrel)
     assert await client.ended() == (0x82 if version is Version.V5 else None)
     client = await site.log_in(pump, version, clean=False, properties=KEPT if version is Version.V5 else None)
     if len(answers) > 1:

@@ -242,6 +242,7 @@ async def test_qos_2_that_was_never_sent_goes_on(site: Site, sender: RawClient) 
     assert await first.payloads() == [b"0"]
     await second.come_back()
     await first.leave()
+    await site.kept()
     assert [(message.payload, message.qos) for message in await second.received()] == [(b"1", 2)]
 
 

@@ -249,19 +249,22 @@ async def test_two_wills_at_once(site: Site, watcher: RawClient) -> None:
     assert {await heard(watcher) for _ in range(2)} == {b"a", b"b"}
 
 
-async def test_not_sent_when_the_broker_stops(site: Site) -> None:
-    """The clients did not go away, the broker did. A session that is kept would have heard of it."""
+# The end of the daemon
+
+
+async def test_a_stop_is_an_end_for_those_who_come_back(site: Site) -> None:
+    """The server has closed the connection without a DISCONNECT from the client [MQTT5 3.1.2.5]. Who was connected as
+    well does not hear of it, and whose session goes on may come back first."""
     device = site.add_device("watcher")
     watcher = await site.log_in(device, Version.V311, clean=False)
     await watcher.subscribe("wills/#")
     client = await site.log_in(site.add_device(), will=WILL)
-    kept = await site.log_in(site.add_device("pump-2"), will=delayed(1), properties=KEPT)
-    await site.broker.stop()
+    kept = await site.log_in(site.add_device("pump-2"), will=Will("wills/pump-2", b"late", 1), properties=KEPT)
+    await site.restart()
     assert await client.ended() == 0x8B
     assert await kept.ended() == 0x8B
     assert await watcher.ended() is None
-    await site.broker.start()
     watcher = await site.log_in(device, Version.V311, clean=False)
-    await watcher.quiet()
-    await site.let_pass(200)
+    assert await heard(watcher) == b"gone"
+    assert await heard(watcher) == b"late"
     await watcher.quiet()

@@ -53,6 +53,8 @@ class Known:
     send_at: int = 0
     sent_as: int = 0
     """The packet identifier under which it was last sent at QoS 1 or 2."""
+    kept_as: int = 0
+    """The same, in the session that goes on after a restart."""
 
 
 @dataclass(eq=False)
@@ -147,6 +149,10 @@ class Queue(RuleBasedStateMachine):
         if clean or not self.kept:
             self.subscribed = {}
             self.flights = {}
+            for known in self.known:
+                known.kept_as = 0
+        for known in self.known:
+            known.sent_as = known.sent_as or known.kept_as
         self.kept = not clean
         self.last, self.last_of_all = {}, 0
         expiry = {"session_expiry_interval": 0 if clean else 3600} if self.version is Version.V5 else {}
@@ -177,7 +183,6 @@ class Queue(RuleBasedStateMachine):
         assert self.client is not None
         if how == "restart":
             self.run(self.site.restart())
-            self.kept = False
             for known in self.known:
                 known.sent_as = 0
         elif how == "politely":
@@ -310,6 +315,7 @@ class Queue(RuleBasedStateMachine):
         delivery = self.site.delivery
         at_rest = 0
         while at_rest < 2:  # what was still being done in the first round arrives in the second
+            await self.site.kept()
             await self.site.store.flush()
             await turn()
             before = [] if self.client is None else await self.client.before_pong()
@@ -336,6 +342,7 @@ class Queue(RuleBasedStateMachine):
         if known.sent_as and known.sent_as not in self.flights:
             assert publish.packet_id == known.sent_as
         known.sent_as = publish.packet_id
+        known.kept_as = publish.packet_id if self.kept else 0
         self.flights[publish.packet_id] = OnItsWay(known, publish.qos)
 
 

@@ -7,8 +7,7 @@ parameter `version` proves those of the version it runs with. Tests of other fol
 `pytest -k MQTT-3.1.2-22` picks the tests of a statement.
 
 The tests speak to the real broker through its port, packet by packet. Modules are cut like the chapters of the
-standard. `pending.py` names the statements that wait for a part of the broker that is not there yet: their tests are
-expected to fail, and fail themselves as soon as they do not.
+standard.
 
 `table.py` (`scripts/clauses`) prints each statement with the lines of `bridge/` that cite it and the tests that prove
 it, and fails when a statement that obliges a server lacks either.

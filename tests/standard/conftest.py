@@ -6,11 +6,9 @@ from typing import Any, cast
 import pytest
 
 from bridge.mqtt import Version
-from tests.broker import times
 from tests.broker.site import Site, mqtt, scratch
 from tests.standard.names import named
 from tests.standard.peer import Server
-from tests.standard.pending import PENDING
 
 NewServer = Callable[..., Awaitable[Server]]
 _PREFIXES = {Version.V311: "MQTT3-", Version.V5: "MQTT-"}
@@ -27,17 +25,7 @@ def _proven(item: pytest.Item) -> set[str]:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
-        statements = _proven(item)
-        item.extra_keyword_matches.update(statements)
-        for part in {PENDING[statement] for statement in statements if statement in PENDING}:
-            item.add_marker(pytest.mark.xfail(reason=f"waits for {part}", strict=True))
-
-
-@pytest.fixture(autouse=True)
-def _short_of_patience(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is expected not to come is not waited for long."""
-    if any(request.node.iter_markers("xfail")):
-        monkeypatch.setattr(times, "PATIENCE", times.SLICE)
+        item.extra_keyword_matches.update(_proven(item))
 
 
 @pytest.fixture

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.standard.names import named
-from tests.standard.pending import PENDING, UNCITED
 from tests.standard.statement import Binds, Statement
 from tests.standard.statements_v5 import STATEMENTS as V5
 from tests.standard.statements_v311 import STATEMENTS as V311
@@ -38,10 +37,6 @@ class Row:
             return ""
         missing = [name for name, found in (("no line", self.lines), ("no test", self.tests)) if not found]
         return " and ".join(missing)
-
-    @property
-    def pending(self) -> str:
-        return PENDING.get(self.statement.number, "")
 
 
 def citations(folder: Path = ROOT / "bridge") -> Places:
@@ -87,33 +82,23 @@ def rows(cited: Places, proven: Places) -> list[Row]:
 def unknown(cited: Places, proven: Places) -> list[str]:
     """Statements that are named somewhere and do not exist."""
     known = {each.number for each in STATEMENTS}
-    places = {
-        number: places
-        for each in (cited, proven, {number: ["pending.py"] for number in PENDING})
-        for number, places in each.items()
-    }
+    places = {**cited, **proven}
     return [f"{number} in {places[number][0]}" for number in sorted(places.keys() - known)]
 
 
-def faults(table: list[Row], strangers: list[str], *, allow_pending: bool) -> list[str]:
-    """Why the table is not complete, one sentence each. What is pending needs a test, and no line yet."""
+def faults(table: list[Row], strangers: list[str]) -> list[str]:
+    """Why the table is not complete, one sentence each."""
     found = [f"there is no statement {stranger}" for stranger in strangers]
-    for row in table:
-        if row.pending and not allow_pending:
-            found.append(f"{row.statement.number} waits for {row.pending}")
-        elif row.open and not (row.tests and (row.pending or (allow_pending and row.statement.number in UNCITED))):
-            found.append(f"{row.statement.number} has {row.open}: {row.statement.text}")
-    return found
+    return found + [f"{row.statement.number} has {row.open}: {row.statement.text}" for row in table if row.open]
 
 
 def show(row: Row) -> str:
     statement = row.statement
     lines = [f"{statement.number:<14} {statement.binds.value:<12} {statement.text}"]
     lines += [f"    because {statement.reason}"] if statement.reason else []
-    lines += [f"    waits for {row.pending}"] if row.pending else []
     lines += [f"    line {line}" for line in _short(row.lines)]
     lines += [f"    test {test.rpartition('::')[2]}" for test in _short(row.tests)]
-    lines += [f"    OPEN {row.open}"] if row.open and not row.pending else []
+    lines += [f"    OPEN {row.open}"] if row.open else []
     return "\n".join(lines)
 
 
@@ -127,8 +112,8 @@ def summary(table: list[Row]) -> str:
     for row in table:
         counts[row.statement.binds.value] += 1
         if row.statement.binds is Binds.SERVER:
-            counts["pending" if row.pending else "open" if row.open else "proven"] += 1
-    of = ", ".join(f"{counts[kind]} {kind}" for kind in ("proven", "pending", "open"))
+            counts["open" if row.open else "proven"] += 1
+    of = f"{counts['proven']} proven, {counts['open']} open"
     return (
         f"{len(table)} statements: {counts['server']} oblige a server ({of}), {counts['client']} a client, "
         f"{counts['cannot apply']} cannot apply"
@@ -137,12 +122,11 @@ def summary(table: list[Row]) -> str:
 
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="scripts/clauses", description=__doc__)
-    parser.add_argument("--allow-pending", action="store_true", help="what is pending is no fault")
     parser.add_argument("--faults", action="store_true", help="print only what is missing")
     options = parser.parse_args(arguments)
     cited, proven = citations(), proofs()
     table = rows(cited, proven)
-    found = faults(table, unknown(cited, proven), allow_pending=options.allow_pending)
+    found = faults(table, unknown(cited, proven))
     lines = [] if options.faults else [show(row) for row in table]
     lines += [f"{name}: {summary(table[part])}" for name, part in _VERSIONS.items()]
     sys.stdout.write("\n".join([*lines, *found, ""]))

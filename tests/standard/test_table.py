@@ -5,7 +5,6 @@ from collections import defaultdict
 import pytest
 
 from tests.standard import table
-from tests.standard.pending import PENDING, UNCITED
 from tests.standard.statement import Binds, server
 from tests.standard.statements_v5 import STATEMENTS as V5
 from tests.standard.statements_v311 import STATEMENTS as V311
@@ -13,7 +12,7 @@ from tests.standard.table import STATEMENTS, Row
 
 
 def test_every_statement_that_obliges_a_server_has_a_line_and_a_test(capsys: pytest.CaptureFixture[str]) -> None:
-    complete = table.main(["--faults", "--allow-pending"]) == 0
+    complete = table.main(["--faults"]) == 0
     assert complete, capsys.readouterr().out
 
 
@@ -40,16 +39,15 @@ def test_what_cannot_apply_says_why() -> None:
 
 def test_what_is_missing_is_a_fault() -> None:
     number = "MQTT-1.5.4-1"
-    assert number not in PENDING.keys() | UNCITED
     complete = Row(server(number, "x"), ["bridge/a.py:1"], ["test_a"])
-    assert table.faults([complete], [], allow_pending=False) == []
+    assert table.faults([complete], []) == []
     for lines, tests, missing in (([], ["t"], "no line"), (["l"], [], "no test"), ([], [], "no line and no test")):
         row = Row(server(number, "x"), lines, tests)
-        assert table.faults([row], [], allow_pending=True) == [f"{number} has {missing}: x"]
-    assert table.faults([complete], ["MQTT-9.9.9-9 in a.py"], allow_pending=True)
+        assert table.faults([row], []) == [f"{number} has {missing}: x"]
+    assert table.faults([complete], ["MQTT-9.9.9-9 in a.py"])
 
 
 def test_the_table_shows_every_statement(capsys: pytest.CaptureFixture[str]) -> None:
-    table.main(["--allow-pending"])
+    table.main([])
     printed = capsys.readouterr().out
     assert all(f"{statement.number} " in printed for statement in STATEMENTS)

@@ -1,15 +1,16 @@
 import re
+from itertools import chain
 
 import pytest
 
-from bridge.store import Store, batch_statements, hearing_statements, retained, statements
+from bridge.store import Store, batch_statements, hearing_statements, retained, session_statements, statements
 
 
 def texts() -> dict[str, str]:
     """Every statement of the module: a new one is held to these rules by being there."""
     found = {}
-    modules = (statements, batch_statements, hearing_statements, retained)
-    for name, value in [each for module in modules for each in vars(module).items()]:
+    modules = (statements, batch_statements, hearing_statements, retained, session_statements)
+    for name, value in chain.from_iterable(vars(module).items() for module in modules):
         for key, text in value.items() if isinstance(value, dict) and name.isupper() else [("", value)]:
             if isinstance(text, str) and re.match(r"\s*(SELECT|INSERT|UPDATE|DELETE|WITH)\b", text):
                 found[f"{name} {key}".strip()] = text
@@ -18,7 +19,8 @@ def texts() -> dict[str, str]:
 
 TABLES = (
     "message device token access_key change channel subscriber event idempotency_key batch_task batch_target target "
-    "revoked_jwt notification inbox push dead_letter push_record retained untold_riders orphan rider"
+    "revoked_jwt notification inbox push dead_letter push_record retained untold_riders orphan rider session "
+    "session_copy session_message session_subscription session_received session_downlink sqlite_sequence"
 )
 TABLE = rf"({TABLES.replace(' ', '|')})\b"
 
