@@ -264,7 +264,7 @@ def test_two_clients_get_what_the_standard_says(address: tuple[str, int]) -> Non
     run_state_machine_as_test(
         Clients,
         settings=settings(
-            max_examples=1200,
+            max_examples=400,
             stateful_step_count=40,
             deadline=None,
             derandomize=True,
