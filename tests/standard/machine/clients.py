@@ -194,7 +194,10 @@ class World:
         if line.version is not V5:
             identifier = 0
             wanted = [Wanted(each.filter, each.qos) for each in wanted]
-        wanted = [_with(each, identifier) for each in wanted]
+        # A shared subscription is no Ordered Topic [MQTT5 4.6]: in a session that is kept it may overtake what waits.
+        wanted = [_with(each, identifier) for each in wanted if not (each.share and line.session.kept)]
+        if not wanted:
+            return
         retained = sum(len(self.model.retained_for(line.session, each)) for each in wanted)
         if retained >= line.window:  # those that wait may be replaced meanwhile
             return

@@ -260,15 +260,12 @@ class Model:
         """Whether there is a subscription that matches."""
         reached = False
         for session in list(self.sessions.values()):
-            found = [
-                each
-                for each in session.subscriptions.values()
-                if not each.share
-                and is_match(each.filter, topic)
-                and not (each.no_local and session.client_id == sender)  # [MQTT-3.8.3-3]
+            matching = [
+                each for each in session.subscriptions.values() if not each.share and is_match(each.filter, topic)
             ]
+            reached = reached or bool(matching)
+            found = [each for each in matching if not (each.no_local and session.client_id == sender)]  # [MQTT-3.8.3-3]
             if found:
-                reached = True
                 as_published = any(each.retain_as_published for each in found)  # [MQTT-3.3.1-12] [MQTT-3.3.1-13]
                 granted = max(each.qos for each in found)  # [MQTT-3.3.4-2]
                 identifiers = tuple(sorted(each.identifier for each in found if each.identifier))  # [MQTT-3.3.4-4]
