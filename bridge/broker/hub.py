@@ -27,6 +27,7 @@ from bridge.broker.router import Router
 from bridge.broker.session import Line
 from bridge.broker.sessions import Sessions
 from bridge.broker.settings import MqttSettings
+from bridge.broker.subscribing import Subscribing
 from bridge.broker.wheel import Wheel
 from bridge.broker.wire import Turns
 from bridge.model.clock import Clock
@@ -54,13 +55,14 @@ class Hub:
         self.retained = Retained(settings, clock)
         self.feeds = Feeds(self.retained, self.outbound, access, plugins, clock)
         self.router = Router(settings, access, self.outbound, self.retained)
+        self.subscribing = Subscribing(self.router, self.feeds, plugins)
         self.sessions = Sessions(settings, self.wheel, self.router, self.outbound, plugins)
         login = Login(directory, settings, plugins, clock)
         self.handshake = Handshake(settings, login, access, self.sessions, clock, plugins=plugins)
 
     def listen(self, listener: DownlinkListener) -> None:
         """To be called before the first connection."""
-        self.listener = self.outbound.listener = self.sessions.listener = listener
+        self.listener = self.outbound.listener = self.subscribing.listener = self.sessions.listener = listener
 
     def watch(self, watcher: ConnectionListener) -> None:
         """Somebody besides delivery who hears of connections. To be called before the first one."""

@@ -3,7 +3,6 @@
 import asyncio
 from collections import deque
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 from bridge.broker import explanations
@@ -34,9 +33,7 @@ from bridge.mqtt import (
     Pubrec,
     Pubrel,
     ReasonCode,
-    Suback,
     Subscribe,
-    Unsuback,
     Unsubscribe,
     Version,
     encode,
@@ -44,7 +41,6 @@ from bridge.mqtt import (
     return_code,
 )
 
-_NO_IDENTIFIER = [0]
 _KEEP_ALIVE_FACTOR = 1.5
 """[MQTT-3.1.2-22]"""
 
@@ -312,71 +308,12 @@ class Link(Wire):
         self._hub.outbound.pubcomp(session, packet)
 
     def _subscribe(self, session: Session, packet: Subscribe) -> None:
-        topics = self._hub.plugins.topics
-        if topics is None:
-            self._grant_all(session, packet)
-        else:
-            filters = [subscription.filter for subscription in packet.subscriptions]
-            topics.subscribe(self, session, filters, partial(self._grant_all, session, packet))
-
-    def _grant_all(self, session: Session, packet: Subscribe, allowed: list[bool] | None = None) -> None:
-        """`allowed`: what the topic plug-ins say, if there are any."""
-        if self.closing:
-            return
-        (identifier,) = packet.properties.get("subscription_identifiers", _NO_IDENTIFIER)
-        codes: list[int] = []
-        granted: list[tuple[str, bool]] = []
         in_use = self._inbound.holds(session, packet.packet_id)
-        for index, subscription in enumerate(packet.subscriptions):  # [MQTT-3.8.4-5] in this order
-            if in_use:
-                codes.append(ReasonCode.PACKET_IDENTIFIER_IN_USE)
-            elif allowed is not None and not allowed[index]:
-                codes.append(ReasonCode.NOT_AUTHORIZED)
-            else:
-                new = subscription.filter not in session.subscriptions
-                codes.append(self._hub.router.subscribe(session, subscription, identifier))
-                if codes[-1] < 0x80:
-                    granted.append((subscription.filter, new))
-        if self.version is Version.V5:
-            why = explanations.of_filters([each.filter for each in packet.subscriptions], codes)
-        else:
-            codes = [min(code, 0x80) for code in codes]  # [MQTT-3.8.4-5] [MQTT-3.8.4-6] [MQTT3-3.8.4-5]
-            why = Properties()
-        suback = Suback(packet.packet_id, codes, why)  # [MQTT-3.8.4-1] [MQTT-3.8.4-2] [MQTT-2.2.1-6]
-        if session.kept is None:
-            self._granted(session, suback, granted)
-        else:  # what is granted outlives the daemon from then on
-            session.kept.keeping.after_gains(partial(self._stored, session, suback, granted))
-
-    def _stored(self, session: Session, suback: Suback, granted: list[tuple[str, bool]], stored: bool) -> None:
-        if session.line is not self:
-            return
-        if stored:
-            self._granted(session, suback, [each for each in granted if each[0] in session.subscriptions])
-        else:
-            self.refuse(ReasonCode.IMPLEMENTATION_SPECIFIC_ERROR, "a subscription cannot be stored now")
-
-    def _granted(self, session: Session, suback: Suback, granted: list[tuple[str, bool]]) -> None:
-        self.send(suback)
-        self._hub.feeds.subscribed(session, granted)
-        if session.identity.device is not None and min(suback.reason_codes) < 0x80:
-            self._hub.listener.subscribed(session.identity.device.key)
+        self._hub.subscribing.subscribe(self, session, packet, in_use=in_use)
 
     def _unsubscribe(self, session: Session, packet: Unsubscribe) -> None:
-        if self._inbound.holds(session, packet.packet_id):
-            codes: list[int] = [ReasonCode.PACKET_IDENTIFIER_IN_USE] * len(packet.filters)
-        else:
-            # [MQTT-3.10.4-6]
-            codes = [self._hub.router.unsubscribe(session, topic_filter) for topic_filter in packet.filters]
-        if self.version is Version.V5:
-            # [MQTT-3.10.4-4] [MQTT-3.10.4-5]
-            unsuback = Unsuback(packet.packet_id, codes, explanations.of_filters(packet.filters, codes))
-        else:
-            unsuback = Unsuback(packet.packet_id, [])
-        if session.kept is None:
-            self.send(unsuback)
-        else:
-            session.kept.keeping.after_losses(partial(self.send, unsuback))
+        in_use = self._inbound.holds(session, packet.packet_id)
+        self._hub.subscribing.unsubscribe(self, session, packet, in_use=in_use)
 
     def _pingreq(self, session: Session, packet: Pingreq) -> None:
         self.send(Pingresp())  # [MQTT-3.12.4-1]
