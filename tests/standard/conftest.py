@@ -1,7 +1,7 @@
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import pytest
 
@@ -19,7 +19,8 @@ def _proven(item: pytest.Item) -> set[str]:
     if name := named(getattr(item, "originalname", item.name)):
         statements.add(name)
     parameters = item.callspec.params if isinstance(item, pytest.Function) and hasattr(item, "callspec") else {}
-    prefix = _PREFIXES.get(cast("Version", parameters.get("version")), "MQTT")
+    version = parameters.get("version")
+    prefix = _PREFIXES.get(version, "MQTT") if isinstance(version, Version) else "MQTT"
     return {each for each in statements if each.startswith(prefix)}
 
 
