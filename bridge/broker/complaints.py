@@ -1,4 +1,5 @@
-"""One line in the log for each connection that is refused or ended for a reason, and a bound on how many."""
+"""One line in the log for each connection that is refused or ended for a reason, and each message that is not allowed;
+and a bound on how many."""
 
 import logging
 from collections import Counter
@@ -64,4 +65,4 @@ class Complaints:
         self._lines = 0
         untold, self._untold = self._untold, 0
         if untold:
-            _log.warning("connections refused or ended without a line each", extra={"count": untold})
+            _log.warning("refusals without a line each", extra={"count": untold})

@@ -5,6 +5,7 @@ from typing import Final
 
 from bridge.broker import explanations
 from bridge.broker.aliases import InboundAliases
+from bridge.broker.complaints import Complaint
 from bridge.broker.hub import Hub
 from bridge.broker.receipts import Receipts
 from bridge.broker.session import Line, Session
@@ -136,6 +137,10 @@ class Inbound:
         reason = self._hub.router.accept(session, publish, self._kept)
         if reason is not None and reason >= 0x80:
             _forget(session, publish)
+            if reason is ReasonCode.NOT_AUTHORIZED:
+                message = f"not allowed on {publish.topic}"
+                complaint = Complaint("publish refused", session.client_id, self._line.peer, reason, message, "")
+                self._hub.complaints.tell(self._hub.wheel.now, complaint)
         self._answer(session, publish, reason)
 
     def _answer(self, session: Session, publish: Publish, reason: ReasonCode | None) -> None:

@@ -1,7 +1,6 @@
 """Messages between clients: who may send them, and who subscribed."""
 
 import asyncio
-import logging
 
 from bridge.broker.base import UplinkKeeper, UplinkListener
 from bridge.broker.commitment import Commitment, Kept
@@ -18,7 +17,6 @@ from bridge.broker.subscriptions import SubscriptionTree
 from bridge.model.topics import device_of, is_system_downlink
 from bridge.mqtt import Publish, ReasonCode, Subscription, split_shared
 
-_log = logging.getLogger(__name__)
 _MOST_SLASHES = 200
 """In a topic filter. Each level costs a node of the tree, and 64 KB can spell 32,000 of them."""
 
@@ -125,7 +123,6 @@ class Router:
         """A PUBLISH from a client. Returns the reason code for its acknowledgement; before 5 a client is not told that
         its message went nowhere [MQTT3-3.3.5-2]. None: `kept` is called with it later."""
         if not self._access.may_publish(session.identity, publish.topic):
-            _log.warning("publish not allowed", extra={"client": session.client_id, "topic": publish.topic})
             return ReasonCode.NOT_AUTHORIZED
         if publish.retain and session.line is not None:
             full = self._retained.refusal(session.identity.project, publish, version=session.line.version)

@@ -87,7 +87,7 @@ def test_a_flood_is_counted(caplog: pytest.LogCaptureFixture) -> None:
     assert len(lines(caplog)) == 32
     complaints.tell(5 + 240, complaint())
     assert [record.message for record in lines(caplog)[32:]] == [
-        "connections refused or ended without a line each",
+        "refusals without a line each",
         "connection refused",
     ]
     assert vars(lines(caplog)[32])["count"] == 970
