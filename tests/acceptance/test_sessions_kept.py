@@ -113,6 +113,7 @@ def test_a_delayed_will_survives_a_kill(tmp_path_factory: pytest.TempPathFactory
         )
         device.close()
         watcher.before_pong()
+        watcher.subscribe("unrelated")  # its SUBACK says that everything before it is on disk
         _killed(daemon)
         watcher = _back(other)
         assert watcher.before_pong() == []
