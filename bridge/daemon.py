@@ -7,6 +7,7 @@ import logging
 import os
 import signal
 import sys
+from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
 import uvloop
@@ -66,23 +67,7 @@ async def serve(settings: Settings, clock: Clock) -> None:
         core = _core(store, settings, clock, closing)
         await core.batches.start()
         closing.push_async_callback(core.batches.stop)
-        app = create_app(
-            messages=core.delivery,
-            replies=core.replies,
-            devices=core.registry,
-            inbox=core.inbox,
-            pushes=core.webhooks,
-            rules=core.rules,
-            access=store,
-            ready=lambda: ready,
-            settings=settings.http,
-            max_ttl=settings.delivery.max_ttl,
-            clock=clock,
-            batches=core.batches,
-            broadcasts=core.broker.hub,
-            dsps=Dsps(core.events.channels, store, logs.set_level, settings.channels),
-        )
-        http = HttpServer(app, settings.http)
+        http = _http(core, store, settings, clock, lambda: ready)
         await core.broker.start()
         closing.push_async_callback(core.broker.stop)
         await http.start()
@@ -157,6 +142,27 @@ def _core(store: Store, settings: Settings, clock: Clock, closing: contextlib.As
     webhooks = Webhooks(store, events, rules, settings.webhooks, clock)
     registry = Registry(store, broker.hub, presence)
     return _Core(broker, delivery, replies, batches, events, inbox, registry, rules, webhooks)
+
+
+def _http(core: _Core, store: Store, settings: Settings, clock: Clock, ready: Callable[[], bool]) -> HttpServer:
+    """Not listening yet."""
+    app = create_app(
+        messages=core.delivery,
+        replies=core.replies,
+        devices=core.registry,
+        inbox=core.inbox,
+        pushes=core.webhooks,
+        rules=core.rules,
+        access=store,
+        ready=ready,
+        settings=settings.http,
+        max_ttl=settings.delivery.max_ttl,
+        clock=clock,
+        batches=core.batches,
+        broadcasts=core.broker.hub,
+        dsps=Dsps(core.events.channels, store, logs.set_level, settings.channels),
+    )
+    return HttpServer(app, settings.http)
 
 
 def _stop_signal() -> asyncio.Event:

@@ -141,14 +141,16 @@ class Authentication:
             if isinstance(packet, Disconnect):
                 self._line.end(ReasonCode.SUCCESS)
             else:  # [MQTT-3.1.2-30]
-                self._line.refuse(ReasonCode.PROTOCOL_ERROR, f"{type(packet).__name__} before CONNACK")
+                message = f"{type(packet).__name__} before CONNACK"
+                self._line.refuse(ReasonCode.PROTOCOL_ERROR, message, clause="MQTT-3.1.2-30")
             return
         again = self._proved is not None and self._exchange is None
         wanted = ReasonCode.REAUTHENTICATE if again else ReasonCode.CONTINUE_AUTHENTICATION
         if packet.properties.get("authentication_method") != self.method:  # [MQTT-4.12.0-5] [MQTT-4.12.1-1]
-            self._line.refuse(ReasonCode.PROTOCOL_ERROR, "another authentication method")
+            self._line.refuse(ReasonCode.PROTOCOL_ERROR, "another authentication method", clause="MQTT-4.12.0-5")
         elif packet.reason_code != wanted or self._thinking:  # [MQTT-4.12.0-3] [MQTT-4.12.1-1]
-            self._line.refuse(ReasonCode.PROTOCOL_ERROR, f"AUTH 0x{packet.reason_code:02x} not allowed now")
+            message = f"AUTH 0x{packet.reason_code:02x} not allowed now"
+            self._line.refuse(ReasonCode.PROTOCOL_ERROR, message, clause="MQTT-4.12.0-3")
         else:
             if again:
                 self._expiry = asyncio.get_running_loop().call_later(self._patience, self._expire)

@@ -159,7 +159,7 @@ class WebSocket(asyncio.Protocol):
                 http = _HTTP.match(self._head)
                 self._refuse("no request for a WebSocket", HTTPStatus.BAD_REQUEST if http else None)
         elif Opcode.TEXT in opcodes:
-            self._fail(CloseCode.UNSUPPORTED_DATA, ReasonCode.PROTOCOL_ERROR, "a text frame [MQTT-6.0.0-1]")
+            self._fail(CloseCode.UNSUPPORTED_DATA, ReasonCode.PROTOCOL_ERROR, "a text frame", "MQTT-6.0.0-1")
         elif Opcode.CLOSE in opcodes:
             self._link.eof_received()  # what was asked before it is answered before our Close
             self._link.hang_up()
@@ -168,10 +168,11 @@ class WebSocket(asyncio.Protocol):
             reason = ReasonCode.PACKET_TOO_LARGE if large else ReasonCode.PROTOCOL_ERROR
             self._fail(self._close_code, reason, f"WebSocket: {protocol.parser_exc}")
 
-    def _fail(self, code: CloseCode, reason: ReasonCode, message: str) -> None:
+    def _fail(self, code: CloseCode, reason: ReasonCode, message: str, clause: str = "") -> None:
+        """`clause`: of MQTT, unless the WebSocket itself is broken."""
         self._close_code = code
         self._link.eof_received()
-        self._link.refuse(reason, message)
+        self._link.refuse(reason, message, clause=clause)
 
     # the handshake
 

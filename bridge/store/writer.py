@@ -145,7 +145,7 @@ class Writer:
         if events and self.on_events is not None:
             try:
                 self.on_events(events)
-            except Exception:
+            except Exception:  # a defect of the listener must not keep the results from those who wrote
                 logger.exception("a listener failed to take new events")
         deliver(batch, results)
         if self._idle is not None and not self._busy and not self._waiting:
@@ -191,7 +191,7 @@ class Writer:
                 return self._commit(merged, batch)
             except sqlite3.OperationalError:
                 raise
-            except Exception:
+            except Exception:  # whatever it is shows again, in the write that it belongs to
                 return self._commit(one_by_one, batch)
         except sqlite3.Error as error:
             logger.error("cannot write: %s", error)
@@ -337,5 +337,5 @@ def deliver(batch: Sequence[Write], results: Iterable[Any]) -> None:
     for write, result in zip(batch, results, strict=True):
         try:
             write.done(result)
-        except Exception:
+        except Exception:  # a defect of one caller must not keep their results from the others
             logger.exception("a caller failed to take the result of its write")

@@ -27,6 +27,8 @@ GROWTH = 48 * 1024 * 1024
 """Bytes the daemon may grow by, with what sessions and retained messages may hold."""
 QUIET = {"log.level": "warning", "mqtt.max_failed_logins": 1_000_000}
 ENDED = re.compile(r'msg="connection (?:refused|ended)" (.*)')
+BROKEN = re.compile(r"code=0x8[12]\b")
+"""The standard was broken: malformed packet, protocol error."""
 PEER = re.compile(r"peer=\S+:(\d+)")
 
 
@@ -110,6 +112,8 @@ def _check_log(daemon: Daemon, ports: Counter[int]) -> None:
     for line in lines:
         assert re.search(r"client=\S+", line), line
         assert re.search(r"reason=(\S|\"[^\"]+\")", line), line
+        if BROKEN.search(line):
+            assert re.search(r"clause=\S", line), line
     told = Counter(int(port) for line in lines for port in PEER.findall(line))
     more_than_once = {port for port, count in told.items() if port in ports and count > ports[port] + 1}
     assert not more_than_once
