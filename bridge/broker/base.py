@@ -30,6 +30,10 @@ class Downlink:
     """Set by the broker when it is sent at QoS 1 or 2. A second `send` of the same Downlink carries DUP and, if it is
     free, the same packet identifier [MQTT-3.3.1-1] [MQTT-4.4.0-1]."""
 
+    def seconds_left(self, now: int) -> int:
+        """The Message Expiry Interval of a Downlink that leaves `now`, at least 1 [MQTT-3.3.2-6]."""
+        return max(1, (self.expires_at - now) // 1000)
+
 
 class Handed(Enum):
     """What became of a Downlink that was handed to the broker."""
@@ -78,6 +82,10 @@ class DownlinkListener(ConnectionListener, Protocol):
 
     def writable(self, device: int) -> None:
         """After BUSY: there is room again."""
+
+    def is_wanted(self, device: int, seq: int) -> bool:
+        """Whether a Downlink that was handed down and has waited is to leave now. False: it was cancelled or has ended
+        meanwhile; it is not sent, and nothing more is reported of it."""
 
     def acknowledged(self, device: int, seq: int, by: AcknowledgedBy, reason_code: int, reason: str | None) -> None:
         """The device took the message, or refused it with a `reason_code` >= 0x80 and perhaps a Reason String."""

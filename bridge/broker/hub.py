@@ -51,7 +51,7 @@ class Hub:
         self.turns = Turns()
         self.complaints = Complaints()
         access = TopicAccess(settings, directory)
-        self.outbound = Outbound(settings, plugins)
+        self.outbound = Outbound(settings, plugins, clock)
         self.retained = Retained(settings, clock)
         self.feeds = Feeds(self.retained, self.outbound, access, plugins, clock)
         self.router = Router(settings, access, self.outbound, self.retained)
@@ -167,15 +167,14 @@ class Hub:
         if session.landed:  # sent on an earlier connection, perhaps by an earlier run of the daemon
             downlink.packet_id = session.landed.pop(downlink.seq, downlink.packet_id)
         packet_id = session.next_packet_id(downlink.packet_id) if qos else 0
-        left = downlink.expires_at - self._clock()
-        downlink.properties["message_expiry_interval"] = max(1, left // 1000)
+        downlink.properties["message_expiry_interval"] = downlink.seconds_left(self._clock())
         again = qos > 0 and downlink.packet_id > 0
         properties = downlink.properties
         if grant.identifiers:  # [MQTT-3.3.4-3]
             properties = Properties(**properties, subscription_identifiers=list(grant.identifiers))
         publish = Publish(downlink.topic, downlink.payload, qos, False, again, packet_id, properties)
         try:
-            if not self.outbound.hand_down(line, session, publish, downlink.seq):
+            if not self.outbound.hand_down(line, session, publish, downlink):
                 return Handed.TOO_LARGE
         except ProtocolError:
             return Handed.UNSENDABLE

@@ -6,13 +6,14 @@ import math
 from collections.abc import Container
 from functools import partial
 
-from bridge.broker.base import DownlinkListener
+from bridge.broker.base import Downlink, DownlinkListener
 from bridge.broker.fanout import Copy, Fanout
 from bridge.broker.kept import KeptState
 from bridge.broker.plugins import Plugins
 from bridge.broker.recall import count, fill
 from bridge.broker.session import Flight, Line, Queued, Session
 from bridge.broker.settings import MqttSettings
+from bridge.model.clock import Clock
 from bridge.model.errors import StoreUnavailable
 from bridge.model.message import AcknowledgedBy
 from bridge.mqtt import Properties, Puback, Pubcomp, Publish, Pubrec, Pubrel, ReasonCode, encode_publish
@@ -32,8 +33,9 @@ class Outbound:
 
     listener: DownlinkListener
 
-    def __init__(self, settings: MqttSettings, plugins: Plugins) -> None:
+    def __init__(self, settings: MqttSettings, plugins: Plugins, clock: Clock) -> None:
         self._plugins = plugins
+        self._clock = clock
         self._loop = asyncio.get_running_loop()
         self._settings = settings
         self._next_note = 0.0
@@ -86,31 +88,30 @@ class Outbound:
         line.write(data)
         return True
 
-    def hand_down(self, line: Line, session: Session, publish: Publish, seq: int) -> bool:
-        """Send a message of an application. False: larger than what the client takes."""
+    def hand_down(self, line: Line, session: Session, publish: Publish, downlink: Downlink) -> bool:
+        """Send a message of an application; `publish` is the packet for it, of nobody else. False: larger than what the
+        client takes."""
         kept = session.kept
         if kept is not None and (publish.qos == 2 or kept.holding):
-            return self._hold_down(line, session, kept, publish, seq)
+            return self._hold_down(line, session, kept, publish, downlink)
         if not self.transmit(line, publish, publish.packet_id):
             return False
         if publish.qos:
-            session.flights[publish.packet_id] = Flight(None, seq, publish.qos)
+            session.flights[publish.packet_id] = Flight(None, downlink.seq, publish.qos)
         else:
-            line.confirm_when_written(seq)
+            line.confirm_when_written(downlink.seq)
         return True
 
-    def _hold_down(self, line: Line, session: Session, kept: KeptState, publish: Publish, seq: int) -> bool:
+    def _hold_down(self, line: Line, session: Session, kept: KeptState, publish: Publish, downlink: Downlink) -> bool:
         """It leaves when its packet identifier is durable: a crash must not make the daemon send it as a new one."""
-        data = self._fitting(line, publish, publish.packet_id)
-        if data is None:
+        if self._fitting(line, publish, publish.packet_id) is None:
             return False
         if publish.qos == 2:
-            kept.hand_down(publish.packet_id, seq, 2)
+            kept.hand_down(publish.packet_id, downlink.seq, 2)
         if publish.qos:
-            session.flights[publish.packet_id] = Flight(None, seq, publish.qos)
+            session.flights[publish.packet_id] = Flight(None, downlink.seq, publish.qos)
         kept.holding += 1
-        confirmed = 0 if publish.qos else seq
-        kept.keeping.after_gains(partial(self._depart_down, line, session, data, confirmed))
+        kept.keeping.after_gains(partial(self._depart_down, line, session, publish, downlink))
         return True
 
     def _fitting(self, line: Line, publish: Publish, packet_id: int, copy: Copy | None = None) -> bytes | None:
@@ -315,8 +316,9 @@ class Outbound:
         elif session.line is not None:
             self._send_again(session.line, session, packet_id, flight)
 
-    def _depart_down(self, line: Line, session: Session, data: bytes, confirmed: int, stored: bool) -> None:
-        """`confirmed`: the seq of one at QoS 0, which nobody acknowledges."""
+    def _depart_down(self, line: Line, session: Session, publish: Publish, downlink: Downlink, stored: bool) -> None:
+        """What a message of an application waited for is durable, or cannot be. What became of the message meanwhile
+        decides whether it leaves."""
         if session.kept is not None:
             session.kept.holding -= 1
         if session.line is not line:
@@ -324,9 +326,20 @@ class Outbound:
         if not stored:  # what is not acknowledged is handed down again on the next connection
             line.refuse(ReasonCode.IMPLEMENTATION_SPECIFIC_ERROR, "a message for the client cannot be stored now")
             return
-        line.write(data)
-        if confirmed:
-            line.confirm_when_written(confirmed)
+        now = self._clock()
+        if downlink.expires_at <= now or not self._is_wanted(session, downlink):
+            if publish.packet_id in session.flights:
+                self._settle(session, publish.packet_id)
+            self.refill(session)
+            return
+        publish.properties["message_expiry_interval"] = downlink.seconds_left(now)
+        line.write(encode_publish(publish, line.version, publish.packet_id))
+        if not publish.qos:  # nobody acknowledges it
+            line.confirm_when_written(downlink.seq)
+
+    def _is_wanted(self, session: Session, downlink: Downlink) -> bool:
+        device = session.identity.device
+        return device is not None and self.listener.is_wanted(device.key, downlink.seq)
 
     def _release(self, line: Line, session: Session, packet_id: int, flight: Flight) -> None:
         """QoS 2: the client has it. The PUBREL of a session that is kept leaves when that is durable: behind it, the

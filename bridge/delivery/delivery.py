@@ -5,7 +5,8 @@
 | -       | PENDING   | accepted and committed                                 | submit, submit_once         |
 | PENDING | DELIVERED | the device acknowledged, or took it at QoS 0           | acknowledged                |
 | PENDING | FAILED    | the device refused it                                  | acknowledged                |
-|         |           | ttl 0, and not deliverable now or the connection ended | _send, disconnected, start  |
+|         |           | ttl 0, and not deliverable now or the connection ended | _send, _pass_backlog,       |
+|         |           |                                                        | disconnected, start         |
 |         |           | too large for the device, or for MQTT                  | _send                       |
 |         |           | pushed out of the full queue                           | _make_room                  |
 |         |           | its device was removed; told, and then gone            | device_changed              |
@@ -17,6 +18,7 @@ exactly once (`Moves`), whatever the order in which acknowledgement, expiry and 
 """
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -38,7 +40,7 @@ from bridge.delivery.settings import DeliverySettings
 from bridge.model.batch import Claim
 from bridge.model.clock import Clock
 from bridge.model.device import Device
-from bridge.model.errors import BridgeError, QueueFull, UnknownMessage
+from bridge.model.errors import BridgeError, QueueFull, StoreUnavailable, UnknownMessage
 from bridge.model.message import AcknowledgedBy, Draft, Failure, Message, Outcome, Status
 from bridge.model.once import Once
 
@@ -47,7 +49,11 @@ _MINUTE = 60_000
 Done: TypeAlias = Callable[[Message | BridgeError], None]
 """Called with the message as it is then, or with the error because of which it was not stored."""
 
-_LEFT_OVER = "the daemon stopped before the device acknowledged it"
+_LEFT_OVER = "the daemon stopped before it had recorded that the device acknowledged it"
+_PAGES_IN_FRONT = 4
+"""Pages of a backlog that are offered for the sake of a message with ttl 0 behind it."""
+_WINDOW_FULL = "the device takes no more now: its window is full, and the message is not to be cached"
+_OTHERS_IN_FRONT = "other messages wait for the device's connection, and the message is not to be cached"
 
 
 class Delivery(Reading):
@@ -62,7 +68,7 @@ class Delivery(Reading):
         channels: Mapping[str, int] = NO_CHANNELS,
     ) -> None:
         """`channels`: by project, where changes of messages are told, as it is at the time of the change."""
-        super().__init__(store, Moves(store))
+        super().__init__(store, Moves(store, tell_early=settings.tell == "acknowledged"))
         self._downlinks = downlinks
         self._settings = settings
         self._clock = clock
@@ -206,6 +212,15 @@ class Delivery(Reading):
         if outbox is not None and (outbox.behind or outbox.riders is not None):
             self._drains.schedule(outbox)
 
+    def is_wanted(self, device: int, seq: int) -> bool:
+        carrier = self._outboxes.get(device)
+        if carrier is None or not carrier.carries(seq):
+            return False  # cancelled, expired or otherwise ended
+        if seq not in self._moves:
+            return True
+        carrier.acknowledged(seq)  # it is being removed: offered again if that is refused
+        return False
+
     def acknowledged(self, device: int, seq: int, by: AcknowledgedBy, reason_code: int, reason: str | None) -> None:
         carrier = self._outboxes.get(device)
         outbox = carrier.acknowledged(seq) if carrier is not None else None
@@ -271,6 +286,10 @@ class Delivery(Reading):
             self._expire(message.seq, message.device, message.expires_at)
             self._answers.start(message.seq)
             return
+        if not message.draft.ttl and outbox.carrier.any_behind():
+            self._pass_backlog(outbox, message.seq)
+            self._answers.start(message.seq)
+            return
         handed = Handed.BUSY if outbox.carrier.any_behind() else self._send(outbox, message)
         if handed is Handed.BUSY:
             outbox.fall_behind()
@@ -279,6 +298,16 @@ class Delivery(Reading):
             self._answers.start(message.seq)
         else:
             self._answers.give(message.seq, None)
+
+    def _pass_backlog(self, outbox: Outbox, seq: int) -> None:
+        """A message with ttl 0 is sent now or not at all: offer the connection what is in front of the message, and
+        perhaps it is reached in its turn."""
+        with contextlib.suppress(StoreUnavailable):
+            for _ in range(_PAGES_IN_FRONT):
+                if not self._drain_page(outbox.carrier):
+                    break
+        if seq > outbox.cursor:
+            self._fail(outbox, seq, Failure.BUSY, _OTHERS_IN_FRONT)
 
     def _held(self, outbox: Outbox, message: Message, error: BridgeError | None) -> None:
         """`_added` for a message that is not to be sent yet."""
@@ -302,7 +331,7 @@ class Delivery(Reading):
         behind = None if outbox.carrier is outbox else outbox.device.device_id
         downlink = downlink_of(message, line.device_id, outbox.sent_before.get(seq, 0), behind=behind)
         handed = self._downlinks.send(line.key, downlink) if outbox.online else Handed.OFFLINE
-        if handed is Handed.BUSY:
+        if handed is Handed.BUSY and message.draft.ttl:
             return handed
         if handed is Handed.SENT:
             outbox.sent(seq, downlink.packet_id)
@@ -318,6 +347,8 @@ class Delivery(Reading):
     def _not_deliverable_now(self, outbox: Outbox, seq: int, handed: Handed) -> None:
         if handed is Handed.OFFLINE:
             self._fail(outbox, seq, Failure.OFFLINE, "the device is not online and the message is not to be cached")
+        elif handed is Handed.BUSY:
+            self._fail(outbox, seq, Failure.BUSY, _WINDOW_FULL)
         else:
             self._fail(outbox, seq, Failure.NOT_SUBSCRIBED, "the device has not subscribed to the topic")
 

@@ -16,14 +16,16 @@ _RETRY = 1.0
 class Moves:
     """Decides once per message: from `begin_removal` or `finish` on nobody else may send, finish or cancel it.
 
-    The decision is made in the event loop and written by the store's guarded statement. DELIVERED is told at once, and
-    readers see it through `shown` before it is committed: it is true whatever happens to the disk, and a crash before
-    the commit means one delivery more. The other states are told only after their commit: whoever reads FAILED may rely
-    on the message never being sent again. A move that cannot be written is tried again until it is.
+    The decision is made in the event loop and written by the store's guarded statement. A final state is told, and
+    shown to readers, only after its commit: whoever reads DELIVERED or FAILED may rely on it through a crash, and on
+    the message never being sent again. With `tell_early` DELIVERED alone is told before: the device has the message,
+    but a crash before the commit makes it PENDING again. A move that cannot be written is tried again until it is.
     """
 
-    def __init__(self, store: MessageStore) -> None:
+    def __init__(self, store: MessageStore, *, tell_early: bool = False) -> None:
+        """`tell_early`: DELIVERED is told, and shown to readers, before it is committed."""
         self._store = store
+        self._tell_early = tell_early
         self._decided: dict[int, Outcome] = {}
         self._removing: dict[int, Outcome | None] = {}
         """What is being removed, and how it would have ended meanwhile: that counts if the removal is refused."""
@@ -57,15 +59,18 @@ class Moves:
         """`told(seq, outcome)` is called when the outcome may be told. `channel`: as in `MessageStore`."""
         self._decided[seq] = outcome
         self._write(seq, outcome, told, channel)
-        if outcome.status is Status.DELIVERED:
+        if self._is_told_early(outcome):
             told(seq, outcome)
 
     def shown(self, message: Message) -> Message:
         """The message as it is to be reported."""
         decided = self._decided.get(message.seq)
-        if decided is not None and decided.status is Status.DELIVERED:
+        if decided is not None and self._is_told_early(decided):
             message.outcome = decided
         return message
+
+    def _is_told_early(self, outcome: Outcome) -> bool:
+        return self._tell_early and outcome.status is Status.DELIVERED
 
     def _write(self, seq: int, outcome: Outcome, told: Callable[[int, Outcome], None], channel: int | None) -> None:
         def done(result: bool | BridgeError) -> None:
@@ -78,7 +83,7 @@ class Moves:
             del self._decided[seq]
             if result and self.ended is not None:
                 self.ended(seq)
-            if result and outcome.status is not Status.DELIVERED:
+            if result and not self._is_told_early(outcome):
                 told(seq, outcome)
 
         self._store.finish(seq, outcome, done, channel)

@@ -115,6 +115,11 @@ class Outbox:
         if self.carrier is not self and self.carrier.riders is not None:
             self.carrier.riders.flights[seq] = self
 
+    def carries(self, seq: int) -> bool:
+        """Whether the message is on its way on this one's connection."""
+        owner = self if self.riders is None else self.riders.flights.get(seq, self)
+        return seq in owner.inflight
+
     def acknowledged(self, seq: int) -> "Outbox | None":
         """Whose message it is that this one's connection has acknowledged; None: nobody waits for that."""
         owner = self if self.riders is None else self.riders.flights.pop(seq, self)

@@ -13,6 +13,12 @@ class DeliverySettings:
         minimum=0,
         maximum=60,
     )
+    tell: str = setting(
+        "recorded",
+        "DELIVERED is told once it is on disk (recorded), or, milliseconds earlier, as soon as the device acknowledged"
+        " (acknowledged): then a crash can take back what was told.",
+        choices=("recorded", "acknowledged"),
+    )
     max_pending_per_device: int = setting(
         10_000, "PENDING messages one device may have.", minimum=1, maximum=10_000_000
     )

@@ -21,6 +21,7 @@ FAILURES: Mapping[str, str] = {
     Failure.DISPLACED: "IOTDA.014115",
     Failure.UNSENDABLE: "IOTDA.014116",
     Failure.REMOVED: "IOTDA.014118",
+    Failure.BUSY: "IOTDA.014119",
 }
 """The `error_code` of a FAILED message."""
 

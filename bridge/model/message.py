@@ -29,6 +29,8 @@ class Failure(StrEnum):
     """Not to be cached (ttl 0), and the device was not connected, or left before it acknowledged."""
     NOT_SUBSCRIBED = "not_subscribed"
     """Not to be cached (ttl 0), and the device had not subscribed to the topic."""
+    BUSY = "busy"
+    """Not to be cached (ttl 0), and the device's window was full, or other messages were in front."""
     REFUSED = "refused"
     """The device answered with an MQTT 5 reason code of 0x80 or above."""
     TOO_LARGE = "too_large"

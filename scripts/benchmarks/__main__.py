@@ -18,6 +18,7 @@ from scripts.benchmarks.memory import memory
 from scripts.benchmarks.polls import polls
 from scripts.benchmarks.scale import scale_devices, scale_messages
 from scripts.benchmarks.table import Verdict
+from scripts.benchmarks.tell import tell
 
 quick_option: Callable[..., Any] = click.option("--quick", is_flag=True, help="A short run, for a first impression.")
 
@@ -48,6 +49,14 @@ def deliver_command(quick: bool, rounds: int | None, trees: tuple[Path, ...]) ->
     with judged() as verdict:
         rounds = rounds or (2 if quick else 5)
         deliver(verdict, [servers.CHECKOUT, *trees], rounds=rounds, seconds=2 if quick else 4)
+
+
+@bench.command("tell")
+@quick_option
+def tell_command(quick: bool) -> None:
+    """DELIVERED told once it is on disk, against as soon as the device acknowledged."""
+    with judged() as verdict:
+        tell(verdict, rounds=3 if quick else 7, seconds=2 if quick else 4)
 
 
 @bench.command("scale")

@@ -48,6 +48,9 @@ class Heard:
         self._listener.writable(device)
         self._note("writable", device)
 
+    def is_wanted(self, device: int, seq: int) -> bool:
+        return self._listener.is_wanted(device, seq)
+
     def acknowledged(self, device: int, seq: int, by: AcknowledgedBy, reason_code: int, reason: str | None) -> None:
         self._listener.acknowledged(device, seq, by, reason_code, reason)
         self._note("acknowledged", device, seq, by, reason_code, reason)

@@ -221,13 +221,14 @@ async def test_a_downlink_is_not_kept_in_the_session(new_site: NewSite) -> None:
     site = await new_site(mqtt(downlink_qos=2))
     pump = site.add_device()
     client = await site.log_in(pump, Version.V311, clean=False)
-    for seq in (7, 8):
-        site.hub.send(pump.key, downlink(site, seq))
+    for message_id in ("first", "second"):
+        await site.submit(pump, message_id)
     first = await client.receive(Publish)
     await client.receive(Publish)
     client.send(Pubrec(first.packet_id))
     await client.receive(Pubrel)
     await site.log_out(pump, client)
+    await site.delivery.cancel("default", "pump-1", "second")
     client = await site.log_in(pump, Version.V311, clean=False)
     assert await client.receive(Pubrel) == Pubrel(first.packet_id)
     await client.quiet()

@@ -154,7 +154,7 @@ async def test_uncached_messages_end_with_the_daemon(site: Site, caplog: pytest.
     assert found is not None
     assert found.outcome is not None
     assert (found.status, found.outcome.failure) == (Status.FAILED, Failure.OFFLINE)
-    assert found.outcome.detail == "the daemon stopped before the device acknowledged it"
+    assert found.outcome.detail == "the daemon stopped before it had recorded that the device acknowledged it"
     client = await site.log_in(pump)
     await client.quiet()
     assert [record.__dict__["count"] for record in caplog.records if "with ttl 0" in record.message] == [1]

@@ -5,14 +5,15 @@ from typing import Any
 
 import pytest
 
-from bridge.delivery import reading
+from bridge.delivery import DeliverySettings, reading
 from bridge.model.errors import UnknownDevice
 from bridge.model.inquiry import Inquiry, Page
 from bridge.model.message import Status
 from bridge.mqtt import Publish
 from bridge.store import search
-from tests.broker.site import Site
+from tests.broker.site import Site, mqtt
 from tests.broker.times import turn
+from tests.delivery.conftest import NewSite
 
 
 async def find(site: Site, limit: int = 10, **asked: Any) -> Page:
@@ -35,8 +36,10 @@ async def test_of_all_devices_and_of_one(site: Site) -> None:
         await find(site, device_id="nobody")
 
 
-async def test_as_it_is_decided(site: Site) -> None:
+@pytest.mark.parametrize("tell", ["recorded", "acknowledged"])
+async def test_as_it_is_decided(new_site: NewSite, tell: str) -> None:
     """Delivered and cancelled, and nothing of it is committed."""
+    site = await new_site(mqtt(), DeliverySettings(ack_wait=0, tell=tell))
     pump = site.add_device()
     client = await site.log_in(pump)
     await site.submit(pump, "delivered")
@@ -49,8 +52,10 @@ async def test_as_it_is_decided(site: Site) -> None:
         cancelled = asyncio.create_task(site.delivery.cancel("default", "pump-1", "cancelled"))
         await turn()
         [(_, message)] = (await find(site)).messages
-        assert (message.draft.message_id, message.status) == ("delivered", Status.DELIVERED)
-        assert names(await find(site, status=Status.PENDING)) == []
+        early = tell == "acknowledged"
+        shown = Status.DELIVERED if early else Status.PENDING
+        assert (message.draft.message_id, message.status) == ("delivered", shown)
+        assert names(await find(site, status=Status.PENDING)) == ([] if early else [("pump-1", "delivered")])
     await cancelled
 
 

@@ -10,10 +10,13 @@ from bridge.model.message import AcknowledgedBy, Failure, Message, Outcome, Stat
 from bridge.model.topics import user_topic
 from bridge.mqtt import Properties, Puback, Pubcomp, Publish, Pubrec, Pubrel, Version
 from tests.broker.site import Site, draft, mqtt
+from tests.broker.times import turn
 from tests.delivery.conftest import NewSite
 
 VERSIONS = pytest.mark.parametrize("version", list(Version), ids=lambda version: version.name)
 ACK_WAIT = DeliverySettings(ack_wait=1)
+WINDOW_FULL = "the device takes no more now: its window is full, and the message is not to be cached"
+OTHERS_IN_FRONT = "other messages wait for the device's connection, and the message is not to be cached"
 
 
 async def ended(site: Site, message: Message) -> Outcome:
@@ -156,44 +159,61 @@ async def test_uncached_fails_when_the_device_leaves(site: Site, clean: bool) ->
     await client.quiet()
 
 
-async def test_uncached_that_waits_for_room_fails_when_the_device_leaves(new_site: NewSite) -> None:
-    site = await new_site(mqtt(max_inflight=1))
+@pytest.mark.parametrize("acknowledged_later", [True, False])
+async def test_uncached_fails_when_the_window_is_full(new_site: NewSite, acknowledged_later: bool) -> None:
+    """Now, or not at all: it does not wait for room."""
+    site = await new_site(mqtt(max_inflight=1), ACK_WAIT)
     pump = site.add_device()
     client = await site.log_in(pump)
-    await site.submit(pump)
+    first = asyncio.create_task(site.submit(pump))
+    publish = await client.receive(Publish)
     message = await site.submit(pump, ttl=0)
+    assert message.outcome == Outcome(Status.FAILED, site.clock(), None, Failure.BUSY, WINDOW_FULL)
+    if acknowledged_later:
+        await client.acknowledge(publish)
+    else:
+        await site.log_out(pump, client)
+        client = await site.log_in(pump)
+        await client.take()
+    await client.quiet()
+    assert await ended(site, message) == message.outcome
+    await first
+
+
+async def test_uncached_fails_when_a_backlog_is_in_front(new_site: NewSite) -> None:
+    site = await new_site(mqtt(max_inflight=2), ACK_WAIT)
+    pump = site.add_device()
+    client = await site.log_in(pump)
+    for _ in range(3):
+        site.delivery.begin("default", "pump-1", draft(), lambda answer: None)
+    publish = await client.receive(Publish)
     await client.receive(Publish)
     await client.quiet()
-    assert site.status(pump, message) is Status.PENDING
-    await site.log_out(pump, client)
-    assert (await ended(site, message)).failure is Failure.OFFLINE
-
-
-async def test_uncached_that_waits_for_room_is_sent_when_there_is(new_site: NewSite) -> None:
-    site = await new_site(mqtt(max_inflight=1))
-    pump = site.add_device()
-    client = await site.log_in(pump)
-    await site.submit(pump)
     message = await site.submit(pump, ttl=0)
-    await client.take()
-    await client.take()
-    await client.quiet()
-    assert (await ended(site, message)).status is Status.DELIVERED
-
-
-async def test_uncached_that_waits_for_room_fails_when_the_subscription_is_gone(new_site: NewSite) -> None:
-    site = await new_site(mqtt(max_inflight=1))
-    pump = site.add_device()
-    news = user_topic("pump-1", "news")
-    client = await site.log_in(pump)
-    await client.subscribe(news)
-    await site.submit(pump)
-    message = await site.submit(pump, ttl=0, topic=news)
-    publish = await client.receive(Publish)
-    await client.unsubscribe(news)
+    assert message.outcome == Outcome(Status.FAILED, site.clock(), None, Failure.BUSY, OTHERS_IN_FRONT)
     await client.acknowledge(publish)
+    await client.take()
     await client.quiet()
-    assert (await ended(site, message)).failure is Failure.NOT_SUBSCRIBED
+    assert await ended(site, message) == message.outcome
+
+
+async def test_uncached_in_a_page_of_the_backlog_fails_when_the_window_is_full(new_site: NewSite) -> None:
+    """The backlog's reader saw it before its sender was told that it is stored."""
+    site = await new_site(mqtt(max_inflight=1), ACK_WAIT)
+    pump = site.add_device()
+    await site.submit(pump, topic="news")
+    client = await site.log_in(pump)
+    async with site.news_held():
+        submissions = [asyncio.create_task(site.submit(pump, name, ttl=0)) for name in ("first", "second")]
+        while site.store.message(pump.key, "second") is None:
+            await turn()
+        await client.subscribe("other")
+        publish = await client.receive(Publish)
+    second = await submissions[1]
+    assert (second.status, second.outcome and second.outcome.failure) == (Status.FAILED, Failure.BUSY)
+    await client.acknowledge(publish)
+    assert (await submissions[0]).status is Status.DELIVERED
+    await client.quiet()
 
 
 async def test_uncached_times_out_on_a_live_connection(new_site: NewSite) -> None:

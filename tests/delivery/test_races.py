@@ -1,21 +1,30 @@
 """Acknowledgement, expiry and cancellation in every order: a message ends once, and is never sent after its end."""
 
 import asyncio
+import contextlib
+import sqlite3
+from collections.abc import AsyncIterator
 
 import pytest
 
 from bridge.delivery import DeliverySettings
 from bridge.model.device import Device
-from bridge.model.errors import StoreUnavailable, UnknownMessage
+from bridge.model.errors import BridgeError, StoreUnavailable, UnknownMessage
 from bridge.model.message import Message, Status
-from bridge.mqtt import Publish, Version
+from bridge.model.topics import user_topic
+from bridge.mqtt import Properties, Publish, Version
 from tests.broker.client import RawClient
-from tests.broker.site import Site, mqtt
+from tests.broker.site import Site, draft, mqtt
 from tests.broker.times import turn
 from tests.delivery.conftest import NewSite
 
 TTL = 5 * 60
 """Seconds."""
+
+
+@pytest.fixture
+async def site_at_qos_2(new_site: NewSite) -> Site:
+    return await new_site(mqtt(downlink_qos=2))
 
 
 async def sent(site: Site) -> tuple[Device, RawClient, Message, Publish]:
@@ -44,7 +53,7 @@ async def test_acknowledged_then_expired(site: Site) -> None:
         await client.acknowledge(publish)
         await client.quiet()
         await site.let_pass(TTL)
-        assert site.status(pump, message) is Status.DELIVERED
+        assert site.status(pump, message) is Status.PENDING  # told when it is committed
     assert await site.stored_as(message) is Status.DELIVERED
     await never_again(site, pump, client)
 
@@ -67,7 +76,7 @@ async def test_acknowledged_then_cancelled(site: Site) -> None:
         await client.quiet()
         cancelled = cancel(site)
         await turn()
-        assert site.status(pump, message) in (Status.DELIVERED, None)
+        assert site.status(pump, message) is None
     await cancelled
     assert site.status(pump, message) is None
     await never_again(site, pump, client)
@@ -276,6 +285,133 @@ async def test_cancelled_in_the_turn_in_which_it_is_sent(new_site: NewSite, qos:
     assert site.status(pump, message) is None
 
 
+# What waits for the disk before it leaves is looked at again
+
+
+@contextlib.asynccontextmanager
+async def held_back(site: Site, message_id: str = "m") -> AsyncIterator[tuple[RawClient, Message]]:
+    """A message at QoS 2 for a session that is kept: it was handed to the connection and waits for its packet
+    identifier to be on disk while this lasts. Afterwards everything is on disk."""
+    pump = site.store.device("default", "pump-1") or site.add_device()
+    client = await site.log_in(pump, Version.V311, clean=False)
+    with contextlib.ExitStack() as stack:
+        accepted: asyncio.Future[Message] = asyncio.get_running_loop().create_future()
+
+        def hold_the_next_write(message: Message | BridgeError) -> None:
+            assert isinstance(message, Message)
+            stack.enter_context(site.writer_held())
+            accepted.set_result(message)
+
+        site.delivery.begin("default", "pump-1", draft(message_id, ttl=5), hold_the_next_write)
+        message = await accepted
+        await client.quiet()
+        yield client, message
+    await site.kept()
+    await site.store.flush()
+
+
+async def test_a_message_that_waits_for_the_disk_is_sent_when_that_is_done(site_at_qos_2: Site) -> None:
+    async with held_back(site_at_qos_2) as (client, message):
+        site_at_qos_2.clock.advance(10.5)
+    publish = await client.receive(Publish)
+    assert b'"id":"m"' in publish.payload
+    await client.acknowledge(publish)
+    assert await site_at_qos_2.stored_as(message) is Status.DELIVERED
+
+
+async def test_the_expiry_interval_is_of_the_moment_in_which_it_leaves(site_at_qos_2: Site) -> None:
+    site = site_at_qos_2
+    kept: Properties = {"session_expiry_interval": 3600}
+    client = await site.log_in(site.add_device(), clean=False, properties=kept)
+    with contextlib.ExitStack() as stack:
+        accepted = asyncio.Event()
+
+        def hold_the_next_write(_: Message | BridgeError) -> None:
+            stack.enter_context(site.writer_held())
+            accepted.set()
+
+        site.delivery.begin("default", "pump-1", draft(ttl=5), hold_the_next_write)
+        await accepted.wait()
+        await client.quiet()
+        site.clock.advance(10)
+    assert (await client.receive(Publish)).properties["message_expiry_interval"] == TTL - 10
+
+
+@pytest.mark.parametrize("qos", [0, 1])
+async def test_what_stands_behind_it_is_cancelled(new_site: NewSite, qos: int) -> None:
+    """A message at QoS 0 or 1 that must not overtake it waits for the same commit."""
+    site = await new_site(mqtt(downlink_qos=2))
+    pump = site.add_device()
+    client = await site.log_in(pump, Version.V311, clean=False)
+    await client.subscribe(user_topic("pump-1", "#"), qos)
+    accepted = asyncio.Event()
+    with contextlib.ExitStack() as stack:
+
+        def hold_the_next_write(_: Message | BridgeError) -> None:
+            stack.enter_context(site.writer_held())
+            accepted.set()
+
+        site.delivery.begin("default", "pump-1", draft("first"), hold_the_next_write)
+        site.delivery.begin("default", "pump-1", draft("m", topic=user_topic("pump-1", "x")), lambda _: None)
+        await accepted.wait()
+        await client.quiet()
+        cancelled = cancel(site)
+        await turn()
+    await cancelled
+    assert b'"id":"first"' in (await client.receive(Publish)).payload
+    await client.quiet()
+
+
+async def test_cancelled_while_it_waits_for_the_disk(site_at_qos_2: Site) -> None:
+    site = site_at_qos_2
+    async with held_back(site) as (client, message):
+        cancelled = cancel(site)
+        await turn()
+    await cancelled
+    await client.quiet()
+    assert site.status(site.store.devices_called("pump-1")[0], message) is None
+    assert await site.submit(site.store.devices_called("pump-1")[0], "next")
+    assert b'"id":"next"' in (await client.receive(Publish)).payload
+
+
+def refuse_to_delete(connection: sqlite3.Connection) -> None:
+    refuse = "CREATE TEMP TRIGGER refuse BEFORE DELETE ON message BEGIN SELECT RAISE(ABORT, 'no'); END"
+    connection.execute(refuse).close()
+
+
+async def test_cancel_is_refused_while_it_waits_for_the_disk(site_at_qos_2: Site) -> None:
+    """It was not sent for the sake of the cancellation, and is offered again."""
+    site = site_at_qos_2
+    async with held_back(site) as (client, message):
+        site.store._writer.request(refuse_to_delete)
+        cancelled = cancel(site)
+        await turn()
+    with pytest.raises(StoreUnavailable):
+        await cancelled
+    publish = await client.receive(Publish)
+    assert (b'"id":"m"' in publish.payload, publish.dup) == (True, False)
+    await client.acknowledge(publish)
+    await client.quiet()
+    assert await site.stored_as(message) is Status.DELIVERED
+
+
+async def test_timed_out_while_it_waits_for_the_disk(site_at_qos_2: Site) -> None:
+    site = site_at_qos_2
+    async with held_back(site) as (client, message):
+        await site.let_pass(TTL)
+    await client.quiet()
+    assert await site.stored_as(message) is Status.TIMEOUT
+
+
+async def test_expired_while_it_waits_for_the_disk_though_nobody_has_looked(site_at_qos_2: Site) -> None:
+    site = site_at_qos_2
+    async with held_back(site) as (client, message):
+        site.clock.advance(TTL)
+    await client.quiet()
+    await site.let_pass(1)
+    assert await site.stored_as(message) is Status.TIMEOUT
+
+
 # The store refuses
 
 
@@ -373,7 +509,7 @@ async def test_an_end_that_cannot_be_written_is_written_later(site: Site, caplog
         for _ in range(3):
             await site.let_pass(1)
             await site.store.flush()
-            assert site.status(pump, message) is Status.DELIVERED
+            assert site.status(pump, message) is Status.PENDING
             assert site.stored(message) is Status.PENDING
         await site.log_out(pump, client)
         client = await site.log_in(pump)
@@ -390,14 +526,14 @@ async def test_an_end_that_cannot_be_written_is_not_overtaken_by_expiry(site: Si
         await client.acknowledge(publish)
         await client.quiet()
         await site.let_pass(TTL)
-        assert site.status(pump, message) is Status.DELIVERED
+        assert site.status(pump, message) is Status.PENDING
         await site.store.flush()
     await site.let_pass(1)
     assert await site.stored_as(message) is Status.DELIVERED
 
 
 async def test_cancel_is_refused_while_its_end_cannot_be_written(site: Site) -> None:
-    """The device has it and its sender may have been told so: it is not sent again."""
+    """The device has it: it is not sent again."""
     pump, client, message, publish = await sent(site)
     async with site.writes_refused():
         await client.acknowledge(publish)
@@ -406,7 +542,7 @@ async def test_cancel_is_refused_while_its_end_cannot_be_written(site: Site) -> 
         with pytest.raises(StoreUnavailable):
             await cancel(site)
         await client.quiet()
-        assert site.status(pump, message) is Status.DELIVERED
+        assert site.status(pump, message) is Status.PENDING
     await site.let_pass(1)
     assert await site.stored_as(message) is Status.DELIVERED
     await never_again(site, pump, client)

@@ -4,11 +4,13 @@ import asyncio
 
 import pytest
 
+from bridge.delivery import DeliverySettings
 from bridge.model.errors import UnknownMessage
 from bridge.model.message import Message, Status
 from bridge.mqtt import Publish
-from tests.broker.site import Site
+from tests.broker.site import Site, mqtt
 from tests.broker.times import turn
+from tests.delivery.conftest import NewSite
 
 
 def page(
@@ -18,10 +20,14 @@ def page(
     return [(message.draft.message_id, message.status) for message in found]
 
 
-@pytest.fixture
-async def messages(site: Site) -> list[Message]:
+async def five(site: Site) -> list[Message]:
     pump = site.add_device()
     return [await site.submit(pump, message_id) for message_id in "abcde"]
+
+
+@pytest.fixture
+async def messages(site: Site) -> list[Message]:
+    return await five(site)
 
 
 async def test_newest_first_in_pages(site: Site, messages: list[Message]) -> None:
@@ -60,7 +66,10 @@ async def test_only_those_in_a_state(site: Site, messages: list[Message]) -> Non
     assert page(site, status=Status.FAILED) == []
 
 
-async def test_delivered_is_seen_before_it_is_committed(site: Site, messages: list[Message]) -> None:
+@pytest.mark.parametrize("tell", ["recorded", "acknowledged"])
+async def test_delivered_is_seen_when_it_is_committed_or_before(new_site: NewSite, tell: str) -> None:
+    site = await new_site(mqtt(), DeliverySettings(ack_wait=0, tell=tell))
+    messages = await five(site)
     pump = site.store.device("default", "pump-1")
     assert pump is not None
     client = await site.log_in(pump)
@@ -71,8 +80,11 @@ async def test_delivered_is_seen_before_it_is_committed(site: Site, messages: li
             await client.receive(Publish)
         await client.quiet()
         assert site.stored(messages[0]) is Status.PENDING
-        assert page(site)[-1] == ("a", Status.DELIVERED)
-        assert [message_id for message_id, _ in page(site, status=Status.PENDING)] == ["e", "d", "c", "b"]
+        early = tell == "acknowledged"
+        assert page(site)[-1] == ("a", Status.DELIVERED if early else Status.PENDING)
+        pending = ["e", "d", "c", "b"] if early else ["e", "d", "c", "b", "a"]
+        assert [message_id for message_id, _ in page(site, status=Status.PENDING)] == pending
+        assert page(site, status=Status.DELIVERED) == []  # the store is asked, and has none
     await site.store.flush()
     assert page(site)[-1] == ("a", Status.DELIVERED)
 

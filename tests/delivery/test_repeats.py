@@ -55,6 +55,7 @@ async def test_after_a_restart_and_with_the_state_of_now(site: Site) -> None:
     client = await site.log_in(pump)
     await client.take()
     await client.quiet()
+    await site.store.flush()
     again = await submit(site, pump)
     assert (message_id(again), again.created_at) == (message_id(first), first.created_at)
     assert again.status is Status.DELIVERED

@@ -62,8 +62,24 @@ async def test_an_acknowledgement_in_time_is_the_answer(new_site: NewSite) -> No
     assert message.outcome == Outcome(Status.DELIVERED, site.clock(), AcknowledgedBy.DEVICE)
 
 
-async def test_the_answer_does_not_wait_for_the_second_commit(new_site: NewSite) -> None:
+async def test_delivered_is_answered_only_when_it_is_committed(new_site: NewSite) -> None:
+    """Whoever is told DELIVERED may rely on it, whatever happens to the daemon."""
     site = await new_site(mqtt(), PATIENT)
+    pump = site.add_device()
+    client = await site.log_in(pump)
+    submission = begin(site.submit(pump))
+    publish = await client.receive(Publish)
+    with site.writer_held():
+        await client.acknowledge(publish)
+        await client.quiet()
+        assert not submission.done()
+        assert [state for _, state in on_disk(site)] == ["PENDING"]
+    assert (await submission).status is Status.DELIVERED
+    assert [state for _, state in on_disk(site)] == ["DELIVERED"]
+
+
+async def test_the_answer_does_not_wait_for_the_second_commit_if_that_is_wanted(new_site: NewSite) -> None:
+    site = await new_site(mqtt(), DeliverySettings(ack_wait=PATIENT.ack_wait, tell="acknowledged"))
     pump = site.add_device()
     client = await site.log_in(pump)
     submission = begin(site.submit(pump))

@@ -1,7 +1,7 @@
 """The error table of the dialect: what went wrong → status, code and text.
 
 The vendor's codes where it has one. Ours: 000404, 000405, 000408, 000409, 000422, 000429, 000431, 000503, 010102,
-010103, 014018, 014113 to 014118, 014130, 014131, 014140, 014141, 014201 to 014203.
+010103, 014018, 014113 to 014119, 014130, 014131, 014140, 014141, 014201 to 014203.
 """
 
 import asyncio
