@@ -115,6 +115,11 @@ class RawDevice:
         assert not self._packets, f"unexpected {self._packets}"
         assert not self.hears_within(seconds), f"unexpected {self.receive()}"
 
+    @property
+    def waiting(self) -> bool:
+        """Whether `receive` returns at once."""
+        return bool(self._packets) or self._ended
+
     def close(self) -> None:
         """Gone without a DISCONNECT."""
         self._socket.close()
