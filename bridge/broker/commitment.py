@@ -23,6 +23,11 @@ class Commitment:
         self._worst = ReasonCode.SUCCESS
         self._closed = False
 
+    @property
+    def waiting(self) -> bool:
+        """Something of the message was given to the store, and is not durable yet."""
+        return self._missing > 0
+
     def add(self, answer: ReasonCode | None) -> ReasonCode | None:
         """None: `settle` will be called. Returns the answer."""
         if answer is None:

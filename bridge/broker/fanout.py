@@ -1,5 +1,6 @@
 """One message on its way to many subscribers: what they get alike is made once."""
 
+import math
 from typing import TypeAlias
 
 from bridge.mqtt import Properties, Publish, Version, encode, encode_publish_parts
@@ -66,6 +67,18 @@ class Fanout:
                 Publish(publish.topic, publish.payload, kind[0], retain, properties=properties)  # [MQTT-3.3.1-3]
             )
         return copy
+
+
+def leaving(publish: Publish, expires: float, now: float, *, dup: bool = False) -> Publish:
+    """The message as it leaves now: with the rest of its time [MQTT-3.3.2-6]. Not to be changed. `expires`: loop time,
+    0 for never."""
+    if not (expires or dup):
+        return publish
+    properties = publish.properties
+    if expires:
+        properties = Properties(**properties)
+        properties["message_expiry_interval"] = max(1, math.ceil(expires - now))
+    return Publish(publish.topic, publish.payload, publish.qos, publish.retain, dup, properties=properties)
 
 
 def _forwarded(properties: Properties) -> Properties:

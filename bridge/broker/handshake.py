@@ -5,7 +5,8 @@ import contextlib
 import logging
 import uuid
 from collections.abc import Coroutine, Iterator
-from typing import Any
+from functools import partial
+from typing import Any, NamedTuple
 
 from bridge.broker.authentication import Authentication, Success
 from bridge.broker.identity import Identity, TopicAccess
@@ -23,6 +24,17 @@ from bridge.model.topics import user_topic
 from bridge.mqtt import Connack, Connect, Properties, ReasonCode, Version, is_as_indicated
 
 _log = logging.getLogger(__name__)
+
+
+class _Accepted(NamedTuple):
+    """Who may connect, as soon as an earlier session of the name is out of the way."""
+
+    line: Line
+    connect: Connect
+    client_id: str
+    identity: Identity
+    known: PluginSession | None
+    proof: Properties | None
 
 
 class Handshake:
@@ -188,7 +200,30 @@ class Handshake:
         client_id = self._login.client_id(identity, given)
         if connect.will is not None and not self._access.may_publish(identity, connect.will.topic):
             raise Refused(ReasonCode.NOT_AUTHORIZED, "the will's topic is not open to this client")
-        session, present = self._sessions.open(client_id, identity, connect)  # [MQTT-3.1.4-4]
+        accepted = _Accepted(line, connect, client_id, identity, known, proof)
+        if not self._admit(accepted):
+            line.hold()
+
+    def _admit(self, accepted: _Accepted) -> bool:
+        """False: it goes on when an earlier session of the name is gone. Raises StoreUnavailable."""
+        _, connect, client_id, identity, _, _ = accepted
+        self._sessions.make_way(client_id, identity, connect)  # [MQTT-3.1.4-4]
+        ready = self._sessions.when_ready(client_id, identity, partial(self._go_on, accepted))
+        if ready:
+            self._open(accepted)
+        return ready
+
+    def _go_on(self, accepted: _Accepted) -> None:
+        line = accepted.line
+        if line.closing:
+            return
+        with self._refusing(line, accepted.connect):
+            if self._admit(accepted):
+                line.release()
+
+    def _open(self, accepted: _Accepted) -> None:
+        line, connect, client_id, identity, known, proof = accepted
+        session, present = self._sessions.open(client_id, identity, connect)
         if known is not None:
             known.belong(session)
         keep_alive = self._keep_alive(connect)

@@ -24,13 +24,14 @@ from bridge.broker.restoring import restore
 from bridge.broker.retained import Retained
 from bridge.broker.retained_feed import Feeds
 from bridge.broker.router import Router
-from bridge.broker.session import Line
+from bridge.broker.session import Line, Session
 from bridge.broker.sessions import Sessions
 from bridge.broker.settings import MqttSettings
 from bridge.broker.subscribing import Subscribing
 from bridge.broker.wheel import Wheel
 from bridge.broker.wire import Turns
 from bridge.model.clock import Clock
+from bridge.model.message import AcknowledgedBy
 from bridge.mqtt import Properties, ProtocolError, Publish, ReasonCode
 
 
@@ -157,6 +158,13 @@ class Hub:
         line = session.line if session is not None else None
         if session is None or line is None:
             return Handed.OFFLINE
+        if session.kept is not None and downlink.seq in session.kept.delivered:
+            told = (AcknowledgedBy.DEVICE, ReasonCode.SUCCESS, None)
+            asyncio.get_running_loop().call_soon(self.listener.acknowledged, device, downlink.seq, *told)
+            return Handed.SENT
+        return self._offer(line, session, downlink)
+
+    def _offer(self, line: Line, session: Session, downlink: Downlink) -> Handed:
         grant = session.granted(downlink.topic, self.settings.downlink_qos)
         if grant is None:
             return Handed.NOT_SUBSCRIBED

@@ -24,28 +24,35 @@ from bridge.mqtt import (
 
 _V5: Final = Version.V5
 _MOST_HELD = 262_144
-"""Bytes of messages from one client that wait for their commit; beyond that it is not read until half of them have."""
+"""Bytes of messages from one client that wait for their commit; beyond that it is not heard until half of them have."""
 
 
 class Inbound:
-    """Of one connection."""
+    """Of one connection.
 
-    __slots__ = ("_aliases", "_hub", "_line", "_open", "_receipts")
+    What waits for our disk is our business: a client that has more than `receive_maximum` of that is not heard for a
+    while. Against its Receive Maximum counts what it left open itself."""
+
+    __slots__ = ("_aliases", "_holding", "_hub", "_left_open", "_line", "_receipts", "_waiting")
 
     def __init__(self, hub: Hub, line: Line) -> None:
         self._hub = hub
         self._line = line
         self._receipts: Receipts | None = None
         self._aliases: InboundAliases | None = None
-        self._open: set[int] | None = None
-        """Packet identifiers of messages that came on this connection and are not acknowledged (QoS 1) or completed
-        (QoS 2). Only of MQTT 5: before, there is no Receive Maximum, and a client may use an identifier as it likes."""
+        self._holding = False
+        """The client is not heard until some of what it sent is durable."""
+        self._waiting: set[int] | None = None
+        """Packet identifiers of messages that came on this connection and are not acknowledged yet. Only of MQTT 5, as
+        the next one: before, there is no Receive Maximum, and a client may use an identifier as it likes."""
+        self._left_open: set[int] | None = None
+        """Those at QoS 2 that are acknowledged (PUBREC) and not released by the client (PUBREL)."""
 
     def holds(self, session: Session, packet_id: int) -> bool:
         """Whether an MQTT 5 client uses the identifier for a message that is not done [MQTT-2.2.1-3]."""
         if self._line.version is not _V5:
             return False
-        return packet_id in session.incoming or (self._open is not None and packet_id in self._open)
+        return packet_id in session.incoming or (self._waiting is not None and packet_id in self._waiting)
 
     def publish(self, session: Session, publish: Publish) -> None:
         if publish.properties and not self._understands(publish):
@@ -56,8 +63,8 @@ class Inbound:
                 self._line.refuse(ReasonCode.RETAIN_NOT_SUPPORTED, message, clause="MQTT-3.2.2-14")
                 return
             publish.retain = False  # older clients cannot be told
-        if self._open and self._exceeds(publish, self._open):
-            message = f"more than {self._hub.settings.receive_maximum} messages not acknowledged"
+        if self._left_open and self._exceeds(publish, self._left_open):
+            message = f"more than {self._hub.settings.receive_maximum} messages not released"
             self._line.refuse(ReasonCode.RECEIVE_MAXIMUM_EXCEEDED, message, clause="MQTT-3.3.4-7")
         elif publish.properties and not is_as_indicated(publish.payload, publish.properties):
             self._refuse_payload(session, publish)
@@ -81,11 +88,11 @@ class Inbound:
             return False
         return True
 
-    def _exceeds(self, publish: Publish, waiting: set[int]) -> bool:
+    def _exceeds(self, publish: Publish, left_open: set[int]) -> bool:
         """One more than our Receive Maximum [MQTT5 3.3.4]."""
-        if not publish.qos or len(waiting) < self._hub.settings.receive_maximum:
+        if not publish.qos or len(left_open) < self._hub.settings.receive_maximum:
             return False
-        return publish.packet_id not in waiting
+        return publish.packet_id not in left_open
 
     def _refuse_payload(self, session: Session, publish: Publish) -> None:
         """[MQTT5 3.3.2.3.2] at QoS 0 nothing but a DISCONNECT tells the client."""
@@ -134,7 +141,7 @@ class Inbound:
             self._answer(session, publish, ReasonCode.NOT_AUTHORIZED)
 
     def _take(self, session: Session, publish: Publish) -> None:
-        reason = self._hub.router.accept(session, publish, self._kept)
+        reason = self._hub.router.accept(session, publish, partial(self._kept, session))
         if reason is not None and reason >= 0x80:
             _forget(session, publish)
             if reason is ReasonCode.NOT_AUTHORIZED:
@@ -152,25 +159,26 @@ class Inbound:
         if receipts is None:
             receipts = self._receipts = Receipts()
         receipts.owe(session, publish, reason)
-        self._occupy(publish)
+        if publish.qos and self._line.version is _V5:
+            if self._waiting is None:
+                self._waiting = set()
+            self._waiting.add(publish.packet_id)
         if reason is None and publish.qos == 2:
             session.storing[publish.packet_id] = self._line
-        if receipts.held > _MOST_HELD and not self._line.stalled:
-            self._line.stalled = True
-            self._line.pause_reading()
+        if not self._holding and (receipts.held > _MOST_HELD or receipts.owed > self._hub.settings.receive_maximum):
+            self._holding = True
+            self._line.hold()
 
-    def _occupy(self, publish: Publish) -> None:
-        if publish.qos and self._line.version is _V5:
-            if self._open is None:
-                self._open = set()
-            self._open.add(publish.packet_id)
-
-    def _free(self, packet_id: int) -> None:
-        if self._open is not None:
-            self._open.discard(packet_id)
-
-    def _kept(self, publish: Publish, reason: ReasonCode) -> None:
+    def _kept(self, session: Session, publish: Publish, reason: ReasonCode) -> None:
         """What the client sent is durable, or cannot be."""
+        if reason >= 0x80 and publish.qos == 2 and session.kept is not None:
+            # [MQTT-4.3.3-9] the packet identifier may mean another message from then on
+            session.kept.let_go(publish.packet_id)
+            session.kept.keeping.after_losses(partial(self._settle, publish, reason))
+        else:
+            self._settle(publish, reason)
+
+    def _settle(self, publish: Publish, reason: ReasonCode) -> None:
         receipts = self._receipts
         assert receipts is not None  # noqa: S101  it owes an acknowledgement
         for session, settled, code in receipts.settle(publish, reason):
@@ -180,9 +188,10 @@ class Inbound:
                     _forget(session, settled)
             if not self._line.closing:
                 self._acknowledge(settled, code)
-        if self._line.stalled and receipts.held <= _MOST_HELD // 2:
-            self._line.stalled = False
-            self._line.resume_reading()
+        few = receipts.held <= _MOST_HELD // 2 and receipts.owed <= self._hub.settings.receive_maximum // 2
+        if self._holding and few:
+            self._holding = False
+            self._line.release()
 
     def _acknowledge(self, publish: Publish, reason: ReasonCode) -> None:
         if publish.qos == 0:  # [MQTT-3.3.4-1]
@@ -190,10 +199,12 @@ class Inbound:
         if self._line.version is not _V5:
             self._acknowledge_before_5(publish, reason)
             return
+        if self._waiting is not None and reason is not ReasonCode.PACKET_IDENTIFIER_IN_USE:
+            self._waiting.discard(publish.packet_id)
         if publish.qos == 2 and reason < 0x80:
-            self._occupy(publish)  # until its PUBCOMP
-        elif reason is not ReasonCode.PACKET_IDENTIFIER_IN_USE:
-            self._free(publish.packet_id)
+            if self._left_open is None:
+                self._left_open = set()
+            self._left_open.add(publish.packet_id)
         why = explanations.of_message(reason) if reason >= 0x80 else Properties()
         # [MQTT-2.2.1-5] [MQTT-4.3.2-4] [MQTT-4.3.2-5] [MQTT-4.3.3-8]
         self._line.send((Puback if publish.qos == 1 else Pubrec)(publish.packet_id, reason, why))
@@ -207,9 +218,12 @@ class Inbound:
         self._line.send((Puback if publish.qos == 1 else Pubrec)(publish.packet_id))
 
     def pubrel(self, session: Session, packet: Pubrel) -> None:
-        known = packet.packet_id in session.incoming
+        """In a session that was there before, an exchange that is not known is one that was finished: the client asks
+        again because our PUBCOMP was lost with its last connection [MQTT-4.4.0-1]."""
+        known = packet.packet_id in session.incoming or session.resumed
         session.incoming.discard(packet.packet_id)
-        self._free(packet.packet_id)
+        if self._left_open is not None:
+            self._left_open.discard(packet.packet_id)
         reason = ReasonCode.SUCCESS if known else ReasonCode.PACKET_IDENTIFIER_NOT_FOUND
         pubcomp = Pubcomp(packet.packet_id, reason, explanations.of_message(reason))  # [MQTT-4.3.3-11]
         kept = session.kept
@@ -224,8 +238,6 @@ def _forget(session: Session, publish: Publish) -> None:
     """A QoS 2 message that is refused is not waited for [MQTT-4.3.3-9]."""
     if publish.qos == 2:
         session.incoming.discard(publish.packet_id)
-        if session.kept is not None:
-            session.kept.let_go(publish.packet_id)
 
 
 _NOT_KEPT = frozenset((ReasonCode.QUOTA_EXCEEDED, ReasonCode.IMPLEMENTATION_SPECIFIC_ERROR))

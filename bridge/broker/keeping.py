@@ -1,9 +1,12 @@
 """What the store is told of sessions that are kept, and when.
 
-Everything that changes is gathered while the last write is under way, and what cancels out is not written at all: a
-message that its client acknowledges within a commit's time costs the disk nothing. What is gained (sessions,
-subscriptions, messages) and what is lost (acknowledged, unsubscribed, ended) are two writes, because the second has to
-get through on a full disk.
+Changes are gathered in a batch while the last write is under way, and what cancels out is not written at all: a message
+that its client acknowledges within a commit's time costs the disk nothing. A batch carries all that was gathered before
+it, and the end of any write starts the next one, so nothing waits for more than the write under way and its own. The
+store works off writes in order: of two batches that say something about the same thing the later one counts.
+
+What is gained (sessions, subscriptions, messages) and what is lost (acknowledged, unsubscribed, ended) are two writes,
+because the second has to get through on a full disk. Whoever waits for a change waits for the write that carries it.
 
 A write that fails: sessions, subscriptions and losses are tried again until they are stored. Messages are not; whoever
 sent them is told so.
@@ -15,11 +18,10 @@ from collections.abc import Callable
 from functools import partial
 
 from bridge.broker.base import SessionStore
+from bridge.broker.session_batch import Again, SessionBatch, Unstored
 from bridge.model.clock import Clock
 from bridge.model.errors import BridgeError
 from bridge.model.session import (
-    Gains,
-    Losses,
     Place,
     StoredCopy,
     StoredDownlink,
@@ -30,10 +32,12 @@ from bridge.model.session import (
 from bridge.mqtt import Decoder, Packet, Publish, ReasonCode, Side, Version, encode
 
 _log = logging.getLogger(__name__)
-_MOST_ENDED = 16
-"""Sessions that end in one write: each may have a full queue."""
+_MOST_ENDED = 2_000
+"""Rows that go with the sessions that end in one write, roughly."""
 _RETRY = 1.0
 """Seconds after a write that failed."""
+_NOTE_EVERY = 10.0
+"""Seconds between two lines about messages that were not stored."""
 
 
 class Keeping:
@@ -44,14 +48,21 @@ class Keeping:
         self._loop = asyncio.get_running_loop()
         self._clock = clock
         self.store = store
-        self._gains = Gains()
-        self._losses = Losses()
-        self._messages: dict[int, tuple[Publish, int]] = {}
-        """The messages in `_gains` by the identity of what the sessions hold: it is the same for many of them."""
+        self._gathered = SessionBatch()
+        self._under_way: list[SessionBatch] = []
+        """In the order in which they were given to the store."""
+        self._again = Again()
+        self._ending: dict[int, tuple[int, Callable[[], None]]] = {}
+        """Sessions that end, in no batch yet: how many rows they have, and whom to tell."""
         self._last_session, self._last_message = store.last_session_keys()
-        self._writing = 0
-        self._flush_scheduled = False
-        self._idle: asyncio.Future[bool] | None = None
+        self._due = False
+        """Something was gathered since the last batch."""
+        self._scheduled = False
+        self._retry: asyncio.TimerHandle | None = None
+        self._idle: asyncio.Future[None] | None = None
+        self._refused = False
+        """A write failed."""
+        self._next_note = 0.0
         self.owed = 0
         """Counts what sessions were owed, ever."""
 
@@ -62,185 +73,220 @@ class Keeping:
     @property
     def busy(self) -> bool:
         """Something is not written yet."""
-        return bool(self._writing or self._gains or self._losses)
+        return bool(self._under_way or self._gathered or self._again or self._ending)
 
     # What happens
 
     def keep_session(self, row: StoredSession) -> None:
-        self._gains.sessions[row.key] = row
+        self._again.sessions.pop(row.key, None)
+        self._gathered.gains.sessions[row.key] = row
         self._schedule()
 
-    def end_session(self, key: int) -> None:
-        self._gains.sessions.pop(key, None)
-        self._losses.sessions.add(key)
+    def end_session(self, key: int, rows: int, ended: Callable[[], None]) -> None:
+        """`rows`: how much is stored of it, roughly. `ended` is called when nothing is."""
+        self._again.end(key)
+        self._gathered.gains.sessions.pop(key, None)
+        self._ending[key] = rows, ended
         self._schedule()
 
     def subscribe(self, row: StoredSubscription) -> None:
         name = (row.session, row.filter)
-        self._losses.subscriptions.discard(name)
-        self._gains.subscriptions[name] = row
+        self._again.subscriptions.pop(name, None)
+        self._gathered.losses.subscriptions.discard(name)
+        self._gathered.gains.subscriptions[name] = row
         self._schedule()
 
     def unsubscribe(self, session: int, topic_filter: str) -> None:
-        self._gains.subscriptions.pop((session, topic_filter), None)
-        self._losses.subscriptions.add((session, topic_filter))
+        self._again.subscriptions.pop((session, topic_filter), None)
+        self._gathered.gains.subscriptions.pop((session, topic_filter), None)
+        self._gathered.losses.subscriptions.add((session, topic_filter))
         self._schedule()
 
-    def owe(self, place: Place, publish: Publish, expires: float, share: str) -> None:
-        """`publish` is not changed by anybody; the next session may hold the same."""
+    def owe(self, place: Place, publish: Publish, expires: float, share: str, owner: Unstored) -> None:
+        """`publish` is not changed by anybody; the next session may hold the same. `owner` is told when the copy could
+        not be stored."""
         self.owed += 1
-        known = self._messages.get(id(publish))
+        batch = self._gathered
+        known = batch.messages.get(id(publish))
         if known is None:
             self._last_message += 1
-            known = self._messages[id(publish)] = (publish, self._last_message)
+            known = batch.messages[id(publish)] = (publish, self._last_message)
             row = StoredMessage(known[1], self._wall_time(expires), packed(publish))
-            self._gains.messages[row.key] = row
-        self._gains.copies[place] = StoredCopy(*place, known[1], weight(publish), 0, False, share)
+            batch.gains.messages[row.key] = row
+        batch.gains.copies[place] = StoredCopy(*place, known[1], weight(publish), 0, False, share)
+        batch.owners[place[0]] = owner
         self._schedule()
 
-    def move(self, place: Place, packet_id: int, released: bool) -> None:
+    def move(self, place: Place, packet_id: int, *, released: bool) -> None:
         """A copy got its packet identifier, or was released."""
-        copy = self._gains.copies.get(place)
+        batch = self._gathered
+        copy = batch.gains.copies.get(place)
         if copy is not None:
-            self._gains.copies[place] = copy._replace(packet_id=packet_id, released=released)
+            batch.gains.copies[place] = copy._replace(packet_id=packet_id, released=released)
         else:
-            self._losses.moved[place] = packet_id, released
+            batch.losses.moved[place] = packet_id, released
         self._schedule()
-
-    def gains_copy(self, place: Place) -> bool:
-        """Whether it was not given to the store yet."""
-        return place in self._gains.copies
 
     def settle(self, place: Place) -> None:
         """Nothing of the copy is owed any more."""
-        if self._gains.copies.pop(place, None) is None:
-            self._losses.moved.pop(place, None)
-            self._losses.copies.add(place)
+        if self._gathered.gains.copies.pop(place, None) is None:
+            self._gathered.losses.moved.pop(place, None)
+            self._gathered.losses.copies.add(place)
             self._schedule()
 
     def receive(self, session: int, packet_id: int) -> None:
         """A QoS 2 message came, which its sender will release."""
         self.owed += 1
-        self._losses.received.discard((session, packet_id))
-        self._gains.received.add((session, packet_id))
+        self._gathered.losses.received.discard((session, packet_id))
+        self._gathered.gains.received.add((session, packet_id))
         self._schedule()
 
     def let_go(self, session: int, packet_id: int) -> None:
-        self._gains.received.discard((session, packet_id))
-        self._losses.received.add((session, packet_id))
+        self._gathered.gains.received.discard((session, packet_id))
+        self._gathered.losses.received.add((session, packet_id))
         self._schedule()
 
     def send_downlink(self, row: StoredDownlink) -> None:
-        self._losses.downlinks.discard((row.session, row.packet_id))
-        self._gains.downlinks[row.session, row.packet_id] = row
+        name = (row.session, row.packet_id)
+        self._gathered.losses.downlinks.discard(name)
+        self._gathered.losses.released.discard(name)
+        self._gathered.gains.downlinks[name] = row
+        self._schedule()
+
+    def release_downlink(self, session: int, packet_id: int) -> None:
+        """Its device has it."""
+        self._gathered.losses.released.add((session, packet_id))
         self._schedule()
 
     def settle_downlink(self, session: int, packet_id: int) -> None:
-        self._gains.downlinks.pop((session, packet_id), None)
-        self._losses.downlinks.add((session, packet_id))
+        self._gathered.gains.downlinks.pop((session, packet_id), None)
+        self._gathered.losses.downlinks.add((session, packet_id))
         self._schedule()
 
     # Who waits for it
 
     def after_gains(self, told: Callable[[bool], None]) -> None:
-        """`told(True)` when all that is gathered as a gain is committed, `told(False)` when it failed."""
-        self._gains.told.append(told)
+        """`told(True)` when what was gained up to now is committed, `told(False)` when what was gathered of it cannot
+        be stored."""
+        self._gathered.gains.told.append(told)
         self._schedule()
 
     def after_losses(self, told: Callable[[], None]) -> None:
-        self._losses.told.append(told)
+        """`told()` when what was lost up to now is committed."""
+        self._gathered.losses.told.append(told)
         self._schedule()
 
+    def after_copy(self, place: Place, told: Callable[[bool], None]) -> None:
+        """`told(True)` when what was said of a copy is committed, `told(False)` when the copy cannot be stored."""
+        if place in self._gathered.gains.copies:
+            self.after_gains(told)
+        else:
+            self.after_losses(partial(told, True))
+
     def commit(self, publish: Publish, kept: Callable[[Publish, ReasonCode], None], *, joined: bool) -> None:
-        """`kept` is called when what sessions owe because of a message is durable, or cannot be. `joined`: together
-        with what else is kept of the message, or not at all."""
+        """`kept` is called when what sessions owe because of a message is durable, or cannot be. `joined`: in one
+        transaction with what was given to the store just before, or not at all."""
         self.after_gains(partial(_tell, publish, kept))
         if joined:
-            self._write_gains(joined=True)
+            self._flush(joined=True)
 
     async def finish(self) -> None:
         """Returns when everything is stored that can be."""
-        self._flush()
         while self.busy:
+            self._refused = False
+            if not (self._under_way and self._due):
+                self._write_again()
             self._idle = self._loop.create_future()
-            if not await self._idle:
+            await self._idle
+            if self._refused and not self._due:
+                _log.error("what is kept of sessions is not all written")
                 break
 
     # Writing
 
     def _schedule(self) -> None:
-        if not (self._flush_scheduled or self._writing):
-            self._flush_scheduled = True
+        self._due = True
+        if not (self._scheduled or self._under_way):
+            self._scheduled = True
             self._loop.call_soon(self._flush)
 
-    def _flush(self) -> None:
-        self._flush_scheduled = False
-        if self._writing:
+    def _flush(self, *, joined: bool = False) -> None:
+        """Give the store everything that was gathered."""
+        self._scheduled = self._scheduled and joined
+        self._due = False
+        self._take_ending()
+        batch = self._gathered
+        if not batch:
             return
-        losses = self._losses
+        self._gathered = SessionBatch()
+        batch.trim()
+        gains, losses = batch.gains, batch.losses
+        batch.writes = bool(gains) + bool(losses)
+        self._under_way.append(batch)
+        if gains:
+            self.store.keep_gains(gains, partial(self._gained, batch), joined=joined)
         if losses:
-            self._losses = _left_for_later(losses)
-            self._writing += 1
-            self.store.keep_losses(losses, partial(self._lost, losses))
-        if self._gains:
-            self._write_gains(ended=losses.sessions)
+            self.store.keep_losses(losses, partial(self._lost, batch))
 
-    def _write_gains(self, *, ended: set[int] = frozenset(), joined: bool = False) -> None:  # type: ignore[assignment]
-        gains, self._gains, self._messages = self._gains, Gains(), {}
-        if ended:
-            _forget(gains, ended)
-        used = {copy.message for copy in gains.copies.values()}
-        if len(used) < len(gains.messages):
-            gains.messages = {key: row for key, row in gains.messages.items() if key in used}
-        self._writing += 1
-        self.store.keep_gains(gains, partial(self._gained, gains), joined=joined)
+    def _take_ending(self) -> None:
+        """A session may have a full queue: a write takes no more of them than it can remove in a short time."""
+        rows, losses = 0, self._gathered.losses
+        while self._ending and rows < _MOST_ENDED:
+            key = next(iter(self._ending))
+            more, ended = self._ending.pop(key)
+            rows += more + 1
+            losses.sessions.add(key)
+            losses.told.append(ended)
+        self._due = bool(self._ending)
 
-    def _lost(self, losses: Losses, error: BridgeError | None) -> None:
+    def _lost(self, batch: SessionBatch, error: BridgeError | None) -> None:
         if error is None:
-            for told in losses.told:
+            for told in batch.losses.told:
                 told()
         else:
-            self._take_back(losses)
-        self._written(error)
+            self._gathered.take_over_losses(batch.losses, self._behind(batch))
+        self._written(batch, error)
 
-    def _gained(self, gains: Gains, error: BridgeError | None) -> None:
+    def _gained(self, batch: SessionBatch, error: BridgeError | None) -> None:
+        gains = batch.gains
         if error is not None:
-            _log.error(
-                "messages for kept sessions not written", extra={"count": len(gains.copies), "error": str(error)}
-            )
-            for key, row in gains.sessions.items():
-                if key not in self._losses.sessions:
-                    self._gains.sessions.setdefault(key, row)
-            for name, subscription in gains.subscriptions.items():
-                if name not in self._losses.subscriptions and name[0] not in self._losses.sessions:
-                    self._gains.subscriptions.setdefault(name, subscription)
+            self._note_failure(len(gains.copies), error)
+            self._again.add(gains, self._behind(batch), self._ending)
+            for (session, place), copy in gains.copies.items():
+                batch.owners[session].not_stored(place, copy.share)
         for told in gains.told:
             told(error is None)
-        self._written(error)
+        self._written(batch, error)
 
-    def _written(self, error: BridgeError | None) -> None:
-        self._writing -= 1
-        if self._writing:
-            return
-        if error is None:
-            self._flush()
-        elif self._gains or self._losses:
-            self._flush_scheduled = True
-            self._loop.call_later(_RETRY, self._flush)
-        if self._idle is not None and (error is not None or not self._writing):
-            idle, self._idle = self._idle, None
-            idle.set_result(error is None)
+    def _behind(self, batch: SessionBatch) -> list[SessionBatch]:
+        return [*self._under_way[self._under_way.index(batch) + 1 :], self._gathered]
 
-    def _take_back(self, losses: Losses) -> None:
-        """A write has failed: what it was about is lost still, unless it has come back meanwhile."""
-        ours, gains = self._losses, self._gains
-        ours.sessions |= losses.sessions
-        ours.subscriptions |= losses.subscriptions - gains.subscriptions.keys()
-        ours.moved = {**losses.moved, **ours.moved}
-        ours.copies |= losses.copies
-        ours.received |= losses.received - gains.received
-        ours.downlinks |= losses.downlinks - gains.downlinks.keys()
-        ours.told[:0] = losses.told
+    def _written(self, batch: SessionBatch, error: BridgeError | None) -> None:
+        batch.writes -= 1
+        if not batch.writes:
+            self._under_way.remove(batch)
+        if error is not None:
+            self._refused = True
+            if self._retry is None:
+                self._retry = self._loop.call_later(_RETRY, self._write_again)
+        if self._due and not self._scheduled:
+            self._scheduled = True
+            self._loop.call_soon(self._flush)
+        if self._idle is not None and not (self._under_way or self._idle.done()):
+            self._idle.set_result(None)
+
+    def _write_again(self) -> None:
+        if self._retry is not None:
+            self._retry.cancel()
+            self._retry = None
+        self._again.move_to(self._gathered.gains)
+        self._flush()
+
+    def _note_failure(self, copies: int, error: BridgeError) -> None:
+        now = self._loop.time()
+        if now >= self._next_note:
+            self._next_note = now + _NOTE_EVERY
+            _log.error("messages for kept sessions not written", extra={"count": copies, "error": str(error)})
 
     def _wall_time(self, expires: float) -> int:
         return self._clock() + max(1, int((expires - self._loop.time()) * 1000)) if expires else 0
@@ -275,19 +321,3 @@ def unpacked(packet: bytes) -> Publish:
 
 def _tell(publish: Publish, kept: Callable[[Publish, ReasonCode], None], stored: bool) -> None:
     kept(publish, ReasonCode.SUCCESS if stored else ReasonCode.IMPLEMENTATION_SPECIFIC_ERROR)
-
-
-def _forget(gains: Gains, ended: set[int]) -> None:
-    """What was gathered for sessions that ended before it was written."""
-    gains.subscriptions = {name: row for name, row in gains.subscriptions.items() if name[0] not in ended}
-    gains.copies = {place: row for place, row in gains.copies.items() if place[0] not in ended}
-    gains.received = {each for each in gains.received if each[0] not in ended}
-    gains.downlinks = {each: row for each, row in gains.downlinks.items() if each[0] not in ended}
-
-
-def _left_for_later(losses: Losses) -> Losses:
-    """Takes sessions out of it that are too many for one write."""
-    later = Losses()
-    while len(losses.sessions) > _MOST_ENDED:
-        later.sessions.add(losses.sessions.pop())
-    return later

@@ -118,8 +118,16 @@ class Link(Wire):
         self._hub.closed(self)
         self._wheel.forget(self, self._look)
         self._wheel.forget(self, self.linger)
+        self._hear_out()
         if self.session is not None:
             self._hub.sessions.detach(self, normal=False)
+
+    def _hear_out(self) -> None:
+        """A client that sends and leaves is still heard, its DISCONNECT above all."""
+        held, self._held = self._held, None
+        for packet in held or ():
+            if self.session is not None:
+                _HANDLERS[type(packet)](self, self.session, packet)
 
     def drained(self) -> None:
         if self.session is not None:
@@ -140,7 +148,8 @@ class Link(Wire):
             return super().due(now)
         if not self._patience or self._look > now:
             return 0
-        since = self._opened if self.session is None else self.seen  # a CONNECT may not trickle in
+        # A CONNECT may not trickle in; and who is not read is not silent.
+        since = self._opened if self.session is None else now if self._holds else self.seen
         self._look = since + self._patience
         if now < self._look:
             return self._look
@@ -176,8 +185,9 @@ class Link(Wire):
             self.pause_reading()
 
     def release(self) -> None:
-        """What it sent is handled in order, up to a packet for which it is held again."""
+        """What it sent is handled in order, up to a packet for which it is held again. It was not silent."""
         self._holds -= 1
+        self.seen = self._wheel.now
         while self._held and not (self._holds or self.closing):
             packet = self._held.popleft()
             if self.session is not None:
@@ -290,9 +300,8 @@ class Link(Wire):
                 loop.call_later(wait, self._go_on)
 
     def _go_on(self) -> None:
-        """What the client sent while it was not read is read now; it was not silent."""
+        """What the client sent while it was not read is read now."""
         if not self.closing:
-            self.seen = self._wheel.now
             self.release()
 
     def _pubrel(self, session: Session, packet: Pubrel) -> None:

@@ -2,21 +2,22 @@
 
 import asyncio
 import logging
-import math
-from collections.abc import Container
+from collections.abc import Callable, Container
 from functools import partial
 
 from bridge.broker.base import Downlink, DownlinkListener
-from bridge.broker.fanout import Copy, Fanout
+from bridge.broker.fanout import Copy, Fanout, leaving
+from bridge.broker.flight import Flight, Queued
+from bridge.broker.keeping import weight
 from bridge.broker.kept import KeptState
 from bridge.broker.plugins import Plugins
 from bridge.broker.recall import count, fill
-from bridge.broker.session import Flight, Line, Queued, Session
+from bridge.broker.session import PAGE, Line, Session
 from bridge.broker.settings import MqttSettings
 from bridge.model.clock import Clock
 from bridge.model.errors import StoreUnavailable
 from bridge.model.message import AcknowledgedBy
-from bridge.mqtt import Properties, Puback, Pubcomp, Publish, Pubrec, Pubrel, ReasonCode, encode_publish
+from bridge.mqtt import Puback, Pubcomp, Publish, Pubrec, Pubrel, ReasonCode, encode_publish
 
 _log = logging.getLogger(__name__)
 _NOTE_EVERY = 10.0
@@ -32,6 +33,10 @@ class Outbound:
     """
 
     listener: DownlinkListener
+
+    pass_on: Callable[[Session, str, Publish, float], bool]
+    """Give a message, which a session was chosen for by the shared subscription named and which expires at that loop
+    time, to another member that is connected. False: there is none. The router's."""
 
     def __init__(self, settings: MqttSettings, plugins: Plugins, clock: Clock) -> None:
         self._plugins = plugins
@@ -62,19 +67,39 @@ class Outbound:
         publish = copy.publish
         topics = self._plugins.topics
         if topics is not None and not allowed and topics.decide(session.identity, publish.topic):
-            hand = partial(self.hand, session, copy, expires, share, allowed=True)
+            hand = partial(self._hand_late, session, copy, expires, share)
             topics.receive(session, publish.topic, len(publish.payload), hand)
             return
         line = session.line
         if not publish.qos:  # [MQTT-4.3.1-1]
-            if line is not None and not line.congested:
-                self.transmit(line, publish, 0, copy)
-            elif line is not None:
+            if line is not None and (line.congested or (session.holds_back and not self._may_line_up(session))):
                 self._owe(session, publish, expires, share)  # [MQTT3-3.1.2-5] [MQTT-4.6.0-5] [MQTT-4.9.0-2]
+            elif line is not None and session.holds_back:
+                self._fly(line, session, publish, expires, share, copy=copy)
+            elif line is not None:
+                self.transmit(line, publish, 0, copy)
         elif line is not None and session.ready:
             self._fly(line, session, publish, expires, share, copy=copy)
         else:
             self._owe(session, publish, expires, share)
+
+    def _hand_late(self, session: Session, copy: Copy, expires: float, share: str) -> None:
+        """Topic plug-ins have allowed it, which took its time."""
+        publish = copy.publish
+        if expires and expires <= self._loop.time():  # [MQTT-3.3.2-5]
+            return
+        if share and session.line is None and self.pass_on(session, share, publish, expires):  # [MQTT-4.8.2-6]
+            return
+        if not session.ended:
+            self.hand(session, copy, expires, share, allowed=True)
+
+    def _may_line_up(self, session: Session) -> bool:
+        """QoS 0: whether there is room behind what waits for the disk. No window bounds that."""
+        waiting = session.unsent
+        if len(waiting) >= session.window + PAGE:
+            return False
+        size = sum(weight(flight.publish) for _, flight in waiting if flight.publish is not None)
+        return size <= self._settings.max_queued_bytes
 
     def transmit(self, line: Line, publish: Publish, packet_id: int, copy: Copy | None = None) -> bool:
         """False: larger than what the client takes. Between clients that counts as delivered [MQTT-3.1.2-25].
@@ -124,8 +149,10 @@ class Outbound:
         line = session.line
         if line is None or line.congested:
             return
+        if session.releasing:
+            self._send_releases(line, session)
         if session.unsent:
-            self._resend(line, session)
+            self._send_unsent(line, session)
         now = self._loop.time()
         while session.room_between_clients and (session.queue or self._recalled(session)):
             queued = session.dequeue(now)
@@ -164,7 +191,7 @@ class Outbound:
                 back.append(Queued(flight.publish, flight.expires, flight.share))
         waiting = [queued for queued in session.queue if queued.share in shares]
         if waiting:
-            session.unqueue(waiting)
+            waiting = session.unqueue(waiting)
         now = self._loop.time()
         return [queued for queued in back + waiting if not queued.expires or queued.expires > now]  # [MQTT-3.3.2-5]
 
@@ -173,7 +200,7 @@ class Outbound:
     def puback(self, session: Session, packet: Puback) -> None:
         """Whatever the reason code: a message that is refused goes to nobody else [MQTT-4.8.2-6]."""
         flight = session.flights.get(packet.packet_id)
-        if flight is None:
+        if flight is None or not flight.sent:
             return
         if flight.qos != 1:
             _contradict(session, packet)
@@ -185,7 +212,7 @@ class Outbound:
 
     def pubrec(self, line: Line, session: Session, packet: Pubrec) -> None:
         flight = session.flights.get(packet.packet_id)
-        if flight is None:
+        if flight is None or not flight.sent:
             if packet.reason_code < 0x80:  # a refusal is the end of it [MQTT-4.3.3-4]
                 line.send(Pubrel(packet.packet_id, ReasonCode.PACKET_IDENTIFIER_NOT_FOUND))
             return
@@ -221,24 +248,41 @@ class Outbound:
                 packet.properties.get("reason_string"),
             )
 
-    def _resend(self, line: Line, session: Session) -> None:
-        """What an earlier connection left open, in the order of the first sending [MQTT-4.4.0-1] [MQTT-4.6.0-1]."""
-        while session.unsent and len(session.flights) - len(session.unsent) < session.window:
-            packet_id = session.unsent.popleft()
-            flight = session.flights.get(packet_id)
-            if flight is None:
-                continue
-            if flight.publish is None:  # [MQTT-4.3.3-6]
-                line.send(Pubrel(packet_id))
-            elif not flight.held:
-                self._send_again(line, session, packet_id, flight)
+    def _send_unsent(self, line: Line, session: Session) -> None:
+        """What an earlier connection left open, and what comes behind it, in the order of the first sending, up to what
+        waits for the disk [MQTT-4.4.0-1] [MQTT-4.6.0-1]."""
+        flights = session.flights
+        waiting = sum(flights.get(packet_id) is flight for packet_id, flight in session.unsent)
+        room = session.window - len(flights) + waiting
+        while (following := session.take_unsent(room)) is not None:
+            packet_id, flight = following
+            room -= packet_id > 0
+            self._depart(line, session, packet_id, flight)
 
-    def _send_again(self, line: Line, session: Session, packet_id: int, flight: Flight) -> None:
-        assert flight.publish is not None  # noqa: S101  nobody has it yet
-        again = self._leaving(flight.publish, flight.expires, dup=flight.sent)  # [MQTT-3.3.1-1]
+    def _send_releases(self, line: Line, session: Session) -> None:
+        """[MQTT-4.6.0-4]"""
+        while packet_id := session.take_release():
+            line.send(Pubrel(packet_id))
+
+    def _depart(self, line: Line, session: Session, packet_id: int, flight: Flight) -> None:
+        """Nothing has to wait for anything any more. One that expired meanwhile does not leave."""
+        publish, data = flight.publish, flight.data
+        flight.data = None
+        if publish is None:  # [MQTT-4.3.3-6]
+            line.send(Pubrel(packet_id))
+            return
+        late = not flight.sent and flight.expires and flight.expires <= self._loop.time()  # [MQTT-3.3.2-5]
+        if data is not None and not flight.expires:
+            line.write(data)
+        elif late or not self.transmit(
+            line,
+            leaving(publish, flight.expires, self._loop.time(), dup=flight.sent and packet_id > 0),  # [MQTT-3.3.1-1]
+            packet_id,
+        ):  # this connection may take less than the one before
+            if packet_id:
+                self._settle(session, packet_id)
+            return
         flight.sent = True
-        if not self.transmit(line, again, packet_id):  # this connection takes less than the one before
-            self._settle(session, packet_id)
 
     # The moments of a message between clients
 
@@ -276,45 +320,39 @@ class Outbound:
         place: int = 0,
         copy: Copy | None = None,
     ) -> None:
-        """It is sent for the first time. Without a `copy` it has waited."""
-        packet_id = session.next_packet_id() if publish.qos else 0  # [MQTT-4.3.2-1] [MQTT-4.3.3-1]
-        leaving = publish if copy is not None else self._leaving(publish, expires)
+        """It is sent for the first time. Without a `copy` it has waited. What waits for the disk keeps what comes
+        behind it waiting; a QoS 2 message does so itself, because a crash must not make the daemon send it as a new
+        one."""
         kept = session.kept
-        held = kept is not None and publish.qos > 0 and (publish.qos == 2 or kept.holding > 0)
-        data = self._fitting(line, leaving, packet_id, copy) if held else None
-        if data is None and (held or not self.transmit(line, leaving, packet_id, copy)):  # [MQTT-3.1.2-25]
+        held = kept is not None and publish.qos > 0 and (publish.qos == 2 or kept.holding > 0 or session.holds_back)
+        waits = held or (bool(session.unsent) if publish.qos else session.holds_back)
+        packet_id = session.next_packet_id() if publish.qos else 0  # [MQTT-4.3.2-1] [MQTT-4.3.3-1]
+        packet = publish if copy is not None else leaving(publish, expires, self._loop.time())
+        data = self._fitting(line, packet, packet_id, copy) if waits else None
+        if data is None and (waits or not self.transmit(line, packet, packet_id, copy)):  # [MQTT-3.1.2-25]
             if kept is not None and place:
                 kept.settle(place)
             return
+        # [MQTT-4.3.2-2] [MQTT-4.3.3-2] [MQTT-4.3.3-3] [MQTT-4.3.3-7]
+        flight = Flight(publish, 0, publish.qos, False, expires, share, place, held, not waits, data)
+        if waits:
+            session.line_up(packet_id, flight)
         if not publish.qos:
             return
+        session.flights[packet_id] = flight
         if kept is not None:
             if not place:
-                place = kept.cursor = kept.owe(publish, expires, share)
+                place = flight.place = kept.cursor = kept.owe(publish, expires, share)
             kept.number(place, packet_id)
-        # [MQTT-4.3.2-2] [MQTT-4.3.3-2] [MQTT-4.3.3-3] [MQTT-4.3.3-7]
-        flight = session.flights[packet_id] = Flight(publish, 0, publish.qos, False, expires, share, place)
-        if kept is not None and data is not None:  # a crash must not make the daemon send it as a new one
-            flight.held, flight.sent = True, False
-            kept.holding += 1
-            kept.when_numbered(place, partial(self._depart, line, session, packet_id, data))
+            if held:
+                kept.when_numbered(place, partial(self._unhold, session, packet_id, flight))
 
-    def _depart(self, line: Line, session: Session, packet_id: int, data: bytes, stored: bool) -> None:
-        """What a message waited for is durable, or cannot be: then its sender was told so."""
-        if session.kept is not None:
-            session.kept.holding -= 1
-        flight = session.flights.get(packet_id)
-        if flight is None or flight.publish is None:  # nobody else has this packet identifier before
-            return
+    def _unhold(self, session: Session, packet_id: int, flight: Flight, stored: bool) -> None:
+        """What it waited for is durable, or cannot be: then its sender was told so, and it does not leave."""
         flight.held = False
-        if not stored and flight.qos == 2:
+        if not (stored or flight.sent) and session.flights.get(packet_id) is flight:
             self._settle(session, packet_id)
-            self.refill(session)
-        elif session.line is line:
-            flight.sent = True
-            line.write(data)
-        elif session.line is not None:
-            self._send_again(session.line, session, packet_id, flight)
+        self.refill(session)
 
     def _depart_down(self, line: Line, session: Session, publish: Publish, downlink: Downlink, stored: bool) -> None:
         """What a message of an application waited for is durable, or cannot be. What became of the message meanwhile
@@ -346,13 +384,19 @@ class Outbound:
         client would take the message for another one."""
         received, flight.released, flight.publish = flight.released, True, None
         kept = session.kept
-        if kept is None or received:
+        if received:
+            if not flight.held:
+                line.send(Pubrel(packet_id))
+        elif kept is None:
             line.send(Pubrel(packet_id))
-        elif flight.place:
-            kept.release(flight.place, packet_id, partial(_send, line, session, packet_id))
         else:
-            kept.hand_down(packet_id, 0, 2)
-            kept.keeping.after_gains(lambda _: _send(line, session, packet_id))
+            flight.held = True
+            session.line_up_release(packet_id, flight)
+            unhold = partial(self._unhold, session, packet_id, flight, True)
+            if flight.place:
+                kept.release(flight.place, packet_id, lambda _: unhold())
+            else:
+                kept.release_downlink(packet_id, unhold)
 
     def _settle(self, session: Session, packet_id: int) -> None:
         """The client has it or will never have it; the packet identifier is free again."""
@@ -363,22 +407,6 @@ class Outbound:
             kept.settle(flight.place)
         elif flight.qos == 2:
             kept.settle_downlink(packet_id)
-
-    def _leaving(self, publish: Publish, expires: float, *, dup: bool = False) -> Publish:
-        """The message as it leaves now: with the rest of its time [MQTT-3.3.2-6]. Not to be changed."""
-        if not (expires or dup):
-            return publish
-        properties = publish.properties
-        if expires:
-            left = max(1, math.ceil(expires - self._loop.time()))
-            properties = Properties(**properties)
-            properties["message_expiry_interval"] = left
-        return Publish(publish.topic, publish.payload, publish.qos, publish.retain, dup, properties=properties)
-
-
-def _send(line: Line, session: Session, packet_id: int) -> None:
-    if session.line is line:
-        line.send(Pubrel(packet_id))
 
 
 def _contradict(session: Session, packet: Puback | Pubrec | Pubcomp) -> None:

@@ -2,9 +2,10 @@
 
 from collections.abc import Callable
 
+from bridge.broker.flight import Flight, Queued
 from bridge.broker.keeping import unpacked
 from bridge.broker.kept import KeptState
-from bridge.broker.session import PAGE, Flight, Queued, Session
+from bridge.broker.session import PAGE, Session
 from bridge.model.session import Owed
 
 _LANDED = -1
@@ -22,8 +23,9 @@ def wake(session: Session, kept: KeptState) -> bool:
         session.flights[owed.copy.packet_id] = _flight(kept, owed)
     session.incoming.update(exchange.received)
     for downlink in exchange.downlinks:
-        if not downlink.seq:
-            session.flights[downlink.packet_id] = Flight(None, _LANDED, 2, released=True)
+        if downlink.seq <= 0:
+            session.flights.setdefault(downlink.packet_id, Flight(None, _LANDED, 2, released=True))
+            kept.delivered.add(-downlink.seq)
             continue
         session.landed[downlink.seq] = downlink.packet_id
         session.reserved[downlink.packet_id] = downlink.qos

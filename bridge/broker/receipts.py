@@ -22,13 +22,14 @@ class Owed:
 
 class Receipts:
     """Acknowledgements leave in the order in which the messages came, those of QoS 1 [MQTT-4.6.0-2] and of QoS 2
-    [MQTT-4.6.0-3]. `held`: bytes of messages that wait for their commit."""
+    [MQTT-4.6.0-3]. `held`: bytes of messages that wait for their commit; `owed`: how many of them are to be
+    acknowledged."""
 
-    __slots__ = ("_owed", "held")
+    __slots__ = ("_owed", "held", "owed")
 
     def __init__(self) -> None:
         self._owed: deque[Owed] = deque()
-        self.held = 0
+        self.held = self.owed = 0
 
     def __bool__(self) -> bool:
         return bool(self._owed)
@@ -38,6 +39,7 @@ class Receipts:
         self._owed.append(Owed(session, publish, reason))
         if reason is None:
             self.held += _size(publish)
+            self.owed += publish.qos > 0
 
     def settle(self, publish: Publish, reason: ReasonCode) -> Iterator[tuple[Session, Publish, ReasonCode]]:
         """The reason is known now. What may be acknowledged because of that, in order."""
@@ -45,6 +47,7 @@ class Receipts:
         owed = next(each for each in self._owed if each.publish is publish)
         owed.reason = reason
         self.held -= _size(publish)
+        self.owed -= publish.qos > 0
         while self._owed and (known := self._owed[0].reason) is not None:
             first = self._owed.popleft()
             yield first.session, first.publish, known

@@ -138,7 +138,8 @@ class Feed:
 
     def _answered(self, subscription: Grant, publish: Publish, expires: float, allowed: bool) -> None:
         self._judged = False
-        if allowed:
+        late = expires and expires <= self._feeds.loop.time()  # [MQTT-3.3.2-5]
+        if allowed and not late and self._session.subscriptions.get(subscription.filter) is subscription:
             self._forward(subscription, publish, expires)
         self._later()
 

@@ -27,6 +27,7 @@ class Router:
     def __init__(self, settings: MqttSettings, access: TopicAccess, outbound: Outbound, retained: Retained) -> None:
         self._loop = asyncio.get_running_loop()
         self._outbound = outbound
+        outbound.pass_on = self._pass_on_late
         self._retained = retained
         self._settings = settings
         self._access = access
@@ -75,11 +76,11 @@ class Router:
     def unsubscribe(self, session: Session, topic_filter: str) -> ReasonCode:
         """What the session was already chosen for still reaches it [MQTT-3.10.4-3]."""
         grant = session.subscriptions.pop(topic_filter, None)  # [MQTT-3.10.4-1]
+        if session.kept is not None:  # without a grant as well: an earlier end of it may not be durable yet
+            session.kept.unsubscribe(topic_filter)
         if grant is None:
             return ReasonCode.NO_SUBSCRIPTION_EXISTED
         self._tree(session.identity.project).remove(session, grant)  # [MQTT-3.10.4-2]
-        if session.kept is not None:
-            session.kept.unsubscribe(topic_filter)
         return ReasonCode.SUCCESS
 
     def unsubscribe_all(self, session: Session) -> None:
@@ -108,6 +109,14 @@ class Router:
             share = tree.share(owed.share, split_shared(owed.share)[1])
             if share is not None:
                 self._share_out(share, Fanout(owed.publish, owed.expires), owed.publish)
+
+    def _pass_on_late(self, session: Session, name: str, publish: Publish, expires: float) -> bool:
+        """The connection of the session has ended since it was chosen for the message."""
+        share = self._tree(session.identity.project).share(name, split_shared(name)[1])
+        if share is None or not share.connected:
+            return False
+        self._share_out(share, Fanout(publish, expires), publish)
+        return True
 
     def _share_out(self, share: Share, fanout: Fanout, publish: Publish, *, connected_only: bool = False) -> bool:
         """To one member, at its own QoS [MQTT-4.8.2-3]."""
@@ -152,8 +161,9 @@ class Router:
             session.kept.receive(publish.packet_id)
         reached = self.route(session.identity.project, publish, session)
         if keeping is not None and keeping.owed != owed and publish.qos:
+            joined = publish.qos == 2 and commitment.waiting  # its event, and that it came: both or neither
             commitment.add(None)
-            keeping.commit(publish, commitment.settle, joined=publish.qos == 2)
+            keeping.commit(publish, commitment.settle, joined=joined)
         return reached
 
     def route(

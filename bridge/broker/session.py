@@ -1,9 +1,9 @@
 """A session: what a client and this server owe each other, whether the client is connected or not [MQTT-3.1.2.4]."""
 
 from collections import deque
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
+from bridge.broker.flight import Flight, Queued, take
 from bridge.broker.grant import UNASKED, Grant
 from bridge.broker.identity import Identity
 from bridge.broker.keeping import weight
@@ -17,44 +17,6 @@ if TYPE_CHECKING:
 
     from bridge.broker.authentication import Authentication
     from bridge.broker.plugin_session import PluginSession
-
-
-@dataclass(slots=True)
-class Flight:
-    """A QoS 1 or 2 message on its way to the client."""
-
-    publish: Publish | None
-    """Kept for sending again; None for a Downlink, which the store keeps, and once the client has it (PUBREC).
-    Not to be changed: other sessions hold the same. Its packet identifier is the key of the flight."""
-    seq: int = 0
-    """`Downlink.seq`; 0 for a message between clients."""
-    qos: int = 1
-    released: bool = False
-    """QoS 2: PUBREC came, PUBREL was sent, PUBCOMP is missing."""
-    expires: float = 0.0
-    """Loop time [MQTT-3.3.2-6]; 0 for never."""
-    share: str = ""
-    """The `$share/name/filter` that chose this session for it."""
-    place: int = 0
-    """Among the copies that the store keeps for the session; 0: it is not kept."""
-    held: bool = False
-    """It leaves when something is durable that has to be so before."""
-    sent: bool = True
-    """It has left, on this connection or an earlier one."""
-
-
-@dataclass(slots=True)
-class Queued:
-    """A message between clients that waits for the client or for room in its window."""
-
-    publish: Publish
-    """Not to be changed: other sessions hold the same."""
-    expires: float
-    """Loop time [MQTT-3.3.2-5]; 0 for never."""
-    share: str = ""
-    """The `$share/name/filter` that chose this session for it."""
-    place: int = 0
-    """Among the copies that the store keeps for the session; 0: it is not kept."""
 
 
 _NONE: "deque[Any]" = deque(maxlen=0)
@@ -110,8 +72,6 @@ class Line(Protocol):
     version: Version
     congested: bool
     """The client does not read what it is sent."""
-    stalled: bool
-    """What it sent is not worked off yet; more is not read."""
     aliases: "Aliases | None"
     """Of topics towards the client, if it allows any."""
 
@@ -174,6 +134,7 @@ class Session:
         "absence",
         "client_id",
         "dropped",
+        "ended",
         "expendable",
         "expiry",
         "expiry_tick",
@@ -189,7 +150,9 @@ class Session:
         "queue",
         "queued",
         "queued_bytes",
+        "releasing",
         "reserved",
+        "resumed",
         "shares",
         "starved",
         "storing",
@@ -212,8 +175,11 @@ class Session:
         """The shared subscriptions among them."""
         self.flights: dict[int, Flight] = {}
         """By packet identifier, in the order in which they were sent [MQTT-4.6.0-1]."""
-        self.unsent: deque[int] = _NONE
-        """Flights of an earlier connection that were not yet sent again on this one."""
+        self.unsent: deque[tuple[int, Flight]] = _NONE
+        """What is to leave on this connection next, in order, each with its packet identifier, 0 at QoS 0: flights of
+        an earlier connection, and behind one that is `held` everything else."""
+        self.releasing: deque[tuple[int, Flight]] = _NONE
+        """Flights whose PUBREL leaves when that they are released is durable, in the order of the PUBRECs."""
         self.incoming: set[int] = set()
         """Packet identifiers of QoS 2 messages from the client that it has not released [MQTT-4.3.3-10]."""
         self.storing: dict[int, Line] = {}
@@ -229,6 +195,10 @@ class Session:
         """`Downlink.seq` of what an earlier connection has sent and not settled → its packet identifier."""
         self.reserved: dict[int, int] = {}
         """Those packet identifiers → QoS: the client may know them still."""
+        self.resumed = False
+        """It was there before its present connection."""
+        self.ended = False
+        """It is no more. Who still holds it has nothing to send to it."""
         self.packet_id = 0
         self.window = 1
         """Flights allowed at once: the smaller of the client's Receive Maximum and ours."""
@@ -268,9 +238,41 @@ class Session:
         """In memory, or in the store."""
         return bool(self.queue) or (self.kept is not None and self.kept.behind)
 
+    @property
+    def holds_back(self) -> bool:
+        """Something that is to be sent waits for the disk, and what comes behind it waits, too."""
+        return bool(self.unsent) and self.unsent[0][1].held
+
     def send_again(self) -> None:
         """There is a new connection: what is in flight is unsent on it."""
-        self.unsent = deque(self.flights) if self.flights else _NONE
+        self.unsent = deque(self.flights.items()) if self.flights else _NONE
+        for flight in self.flights.values():
+            flight.data = None
+
+    def line_up(self, packet_id: int, flight: Flight) -> None:
+        """It leaves behind what is unsent."""
+        if self.unsent is _NONE:
+            self.unsent = deque()
+        self.unsent.append((packet_id, flight))
+
+    def line_up_release(self, packet_id: int, flight: Flight) -> None:
+        if self.releasing is _NONE:
+            self.releasing = deque()
+        self.releasing.append((packet_id, flight))
+
+    def take_unsent(self, room: int) -> tuple[int, Flight] | None:
+        """What leaves next, if it is not held, and goes into a window with so much `room`."""
+        following = take(self.unsent, self.flights, room)
+        if not self.unsent:
+            self.unsent = _NONE
+        return following
+
+    def take_release(self) -> int:
+        """The packet identifier of the next PUBREL; 0 when there is none, or it is held."""
+        following = take(self.releasing, self.flights, room=1)
+        if not self.releasing:
+            self.releasing = _NONE
+        return following[0] if following is not None else 0
 
     def next_packet_id(self, preferred: int = 0) -> int:
         """An identifier that is not in use [MQTT-2.2.1-4]; `preferred` if that one is free."""
@@ -332,21 +334,34 @@ class Session:
         while self.queue:
             queued = self.queue.popleft()
             self._count_out(queued)
-            if not queued.expires or queued.expires > now:
+            if self._is_due(queued, now):
                 return queued
-            if queued.place and self.kept is not None:
-                self.kept.settle(queued.place)
         self.queue = _NONE
         return None
 
-    def unqueue(self, waiting: list[Queued]) -> None:
-        """Take these out of the queue."""
+    def _is_due(self, queued: Queued, now: float) -> bool:
+        """Whether it is still to be sent. One that has expired is settled."""
+        kept = self.kept
+        if kept is not None and queued.place in kept.unstored:
+            kept.unstored.discard(queued.place)
+            return False
+        if not queued.expires or queued.expires > now:
+            return True
+        if queued.place and kept is not None:
+            kept.settle(queued.place)
+        return False
+
+    def unqueue(self, waiting: list[Queued]) -> list[Queued]:
+        """Take these out of the queue. Returns those whose senders were not told that they could not be stored."""
         gone = {id(queued) for queued in waiting}
         self.queue = deque(queued for queued in self.queue if id(queued) not in gone)
+        kept = self.kept
         for queued in waiting:
             self._count_out(queued)
-            if queued.place and self.kept is not None:
-                self.kept.settle(queued.place)
+            if queued.place and kept is not None:
+                kept.settle(queued.place)
+        unstored = kept.unstored if kept is not None else ()
+        return [queued for queued in waiting if not queued.place or queued.place not in unstored]
 
     def recount(self) -> None:
         """Everything that waits is in memory."""
@@ -366,7 +381,10 @@ class Session:
                 self.kept.cursor = min(self.kept.cursor, queued.place - 1)
                 self.kept.behind = True
         self.queue = staying or _NONE
-        self.unsent = _NONE
+        self.dropped += sum(not packet_id for packet_id, _ in self.unsent)
+        self.unsent = self.releasing = _NONE
+        if self.kept is not None and self.kept.unstored:
+            self.kept.forget_unstored({queued.place for queued in staying})
 
     def land(self) -> None:
         """The connection is gone: delivery hands its messages down again, those that the client has (PUBREC) aside. In

@@ -1,7 +1,8 @@
 """The sessions of all clients: opened, resumed, taken over, kept for their time, and ended."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 
 from bridge.broker.base import ConnectionListener, DownlinkListener
 from bridge.broker.identity import Identity
@@ -18,6 +19,8 @@ from bridge.broker.wills import Wills, row_of
 from bridge.mqtt import Connect, ReasonCode, Version
 
 _log = logging.getLogger(__name__)
+_ROWS = 100
+"""What is taken for the number of messages of a session whose messages were not counted."""
 
 
 class Sessions:
@@ -39,6 +42,8 @@ class Sessions:
         self._devices: dict[int, Session] = {}
         self._kept: dict[int, tuple[Session, ...]] = {}
         """The sessions of a device that outlive their connections."""
+        self._ending: dict[tuple[str, str], _Ending] = {}
+        """Names of sessions that are no more, and are in the store still."""
         self.watchers: list[ConnectionListener] = []
         self.keeping: Keeping | None = None
         self.stopping = False
@@ -51,20 +56,33 @@ class Sessions:
         """The session of a connected device; it has a line."""
         return self._devices.get(key)
 
-    def open(self, client_id: str, identity: Identity, connect: Connect) -> tuple[Session, bool]:
-        """The session for an accepted CONNECT, and whether it was there before [MQTT-3.1.2-4..6]. Raises
-        StoreUnavailable."""
-        key = (identity.project, client_id)  # [MQTT-3.1.3-2]
-        session = self._sessions.get(key)  # [MQTT-3.1.2-5]
+    def make_way(self, client_id: str, identity: Identity, connect: Connect) -> None:
+        """What an accepted CONNECT ends: another connection of the client or device, and a session that it does not
+        resume. `when_ready` and `open` follow."""
+        session = self._sessions.get((identity.project, client_id))  # [MQTT-3.1.2-5] [MQTT-3.1.3-2]
         if session is not None and session.line is not None:  # [MQTT-3.1.4-3]
             session.line.refuse(ReasonCode.SESSION_TAKEN_OVER, "taken over by a new connection")
-            session = self._sessions.get(key)
+            session = self._sessions.get((identity.project, client_id))
         if identity.device is not None:
             self._end_other_connection(identity.device.key)
         # [MQTT-3.1.2-4] [MQTT3-3.1.2-6]
         if session is not None and (connect.clean_start or not session.identity.is_same(identity)):
             self._discard(session)
-            session = None
+
+    def when_ready(self, client_id: str, identity: Identity, go_on: Callable[[], None]) -> bool:
+        """Whether a session can be opened now. If not, `go_on` is called later: a client that is told that there is no
+        session forgets its part of it, so the old one must not come back with the next start of the daemon."""
+        ending = self._ending.get((identity.project, client_id))
+        if ending is None:
+            return True
+        ending.waiting.append(go_on)
+        return False
+
+    def open(self, client_id: str, identity: Identity, connect: Connect) -> tuple[Session, bool]:
+        """The session for an accepted CONNECT, behind `make_way`, and whether it was there before [MQTT-3.1.2-4..6].
+        Raises StoreUnavailable."""
+        key = (identity.project, client_id)
+        session = self._sessions.get(key)
         present = session is not None
         if session is None:
             session = self._sessions[key] = Session(client_id, identity)
@@ -75,6 +93,7 @@ class Sessions:
                 self._router.review(session)
             self._away -= 1
             self._forget(session)
+        session.resumed = present
         session.will = connect.will  # a will that was still waiting is not sent [MQTT-3.1.3-9] [MQTT3-3.1.2-12]
         session.expiry = self._expiry(connect)
         # [MQTT-4.9.0-1]
@@ -178,7 +197,9 @@ class Sessions:
     def _discard(self, session: Session) -> None:
         """The session of a client that is away ends: a will that was waiting is sent, everything else is forgotten,
         except what the client retained [MQTT-3.1.2-8] [MQTT-4.1.0-2] [MQTT3-3.1.2-7]."""
-        del self._sessions[session.identity.project, session.client_id]
+        name = (session.identity.project, session.client_id)
+        del self._sessions[name]
+        session.ended = True
         self._away -= 1
         self._forget(session)
         self._router.unsubscribe_all(session)
@@ -186,11 +207,23 @@ class Sessions:
         kept, key = session.kept, session.identity.device_key
         if kept is None:
             return
-        kept.keeping.end_session(kept.key)
+        ending = self._ending.setdefault(name, _Ending())
+        ending.sessions += 1
+        rows = session.queued + len(session.flights) if kept.place >= 0 else _ROWS
+        kept.keeping.end_session(kept.key, rows, partial(self._ended, name))
         if key is not None:
             left = tuple(other for other in self._kept.pop(key, ()) if other is not session)
             if left:
                 self._kept[key] = left
+
+    def _ended(self, name: tuple[str, str]) -> None:
+        """Nothing is stored of a session any more."""
+        ending = self._ending[name]
+        ending.sessions -= 1
+        if not ending.sessions:
+            del self._ending[name]
+            for go_on in ending.waiting:
+                go_on()
 
     # The end of the daemon, and the start of the next one
 
@@ -263,6 +296,16 @@ class Sessions:
         if connect.version is Version.V5:
             return min(connect.properties.get("session_expiry_interval", 0), longest)
         return 0 if connect.clean_start else longest
+
+
+class _Ending:
+    """Of the sessions of one name."""
+
+    __slots__ = ("sessions", "waiting")
+
+    def __init__(self) -> None:
+        self.sessions = 0
+        self.waiting: list[Callable[[], None]] = []
 
 
 class _Absence:

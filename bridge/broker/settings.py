@@ -95,7 +95,7 @@ class MqttSettings:
     )
     receive_maximum: int = setting(
         64,
-        "QoS 1 and 2 messages of one MQTT 5 client that are not acknowledged or completed; more is an error.",
+        "QoS 1 and 2 messages that an MQTT 5 client may have open; more that it does not release (QoS 2) are an error.",
         minimum=1,
         maximum=65_535,
     )

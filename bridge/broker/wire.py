@@ -31,7 +31,6 @@ class Wire(asyncio.Protocol):  # [MQTT-4.2.0-1]
     """Subclasses get `received`, `failed`, `lost` and `drained`, and use `write` and `hang_up`.
 
     `seen`: the wheel's tick of the last bytes from the client. `congested`: the client does not read what it is sent.
-    `stalled`: what it sent is not worked off yet; more is not read.
     """
 
     __slots__ = (
@@ -46,7 +45,6 @@ class Wire(asyncio.Protocol):  # [MQTT-4.2.0-1]
         "congested",
         "linger",
         "seen",
-        "stalled",
         "version",
     )
 
@@ -61,7 +59,6 @@ class Wire(asyncio.Protocol):  # [MQTT-4.2.0-1]
         self.seen = wheel.now
         self.closing = False
         self.congested = False
-        self.stalled = False
         self.linger = 0
         self.version = Version.V311
 
@@ -166,7 +163,7 @@ class Wire(asyncio.Protocol):  # [MQTT-4.2.0-1]
 
     def resume_reading(self) -> None:
         """Unless there is another reason not to."""
-        if self._transport is not None and not (self.closing or self._paused or self.stalled):
+        if self._transport is not None and not (self.closing or self._paused):
             self._transport.resume_reading()
 
     def send(self, packet: Packet) -> None:

@@ -66,7 +66,8 @@ class StoredDownlink(NamedTuple):
     session: int
     packet_id: int
     seq: int
-    """0 once the client has it (PUBREC): then nothing of it is sent again but the PUBREL."""
+    """Negative once the client has it (PUBREC): then nothing of it is sent again but the PUBREL. 0 is the same, from an
+    earlier version."""
     qos: int
 
 
@@ -137,6 +138,8 @@ class Losses:
     copies: set[Place] = field(default_factory=set)
     moved: dict[Place, tuple[int, bool]] = field(default_factory=dict)
     """To a packet identifier, and whether it is released."""
+    released: set[Numbered] = field(default_factory=set)
+    """Downlinks that the client has (PUBREC)."""
     received: set[Numbered] = field(default_factory=set)
     downlinks: set[Numbered] = field(default_factory=set)
     told: list[Callable[[], None]] = field(default_factory=list)
@@ -148,6 +151,7 @@ class Losses:
             or self.subscriptions
             or self.copies
             or self.moved
+            or self.released
             or self.received
             or self.downlinks
             or self.told

@@ -54,7 +54,15 @@ UNSUBSCRIBE_SESSIONS = f"""
     DELETE FROM session_subscription WHERE (session, filter) IN (SELECT {_items(2)} FROM json_each(?))
 """
 FORGET_RECEIVED = f"DELETE FROM session_received WHERE (session, packet_id) IN (SELECT {_items(2)} FROM json_each(?))"
-FORGET_DOWNLINKS = f"DELETE FROM session_downlink WHERE (session, packet_id) IN (SELECT {_items(2)} FROM json_each(?))"
+RELEASE_DOWNLINKS = f"""
+    UPDATE session_downlink SET seq = -seq
+    WHERE seq > 0 AND (session, packet_id) IN (SELECT {_items(2)} FROM json_each(?))
+"""
+# As long as the end of a message is not stored, that its device has it is known from here alone.
+FORGET_DOWNLINKS = f"""
+    DELETE FROM session_downlink WHERE (session, packet_id) IN (SELECT {_items(2)} FROM json_each(?))
+    AND NOT EXISTS (SELECT 1 FROM message WHERE message.seq = -session_downlink.seq AND status = 'PENDING')
+"""
 END_SESSIONS = {
     table: f"DELETE FROM {table} WHERE {column} IN (SELECT value FROM json_each(?))"
     for table, column in (

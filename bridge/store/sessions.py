@@ -105,6 +105,7 @@ def remove(connection: sqlite3.Connection, losses: Losses) -> None:
     for statement, rows in (
         (statements.MOVE_COPIES, [(*place, *moved) for place, moved in losses.moved.items()]),
         (statements.SETTLE_COPIES, losses.copies),
+        (statements.RELEASE_DOWNLINKS, losses.released),
         (statements.UNSUBSCRIBE_SESSIONS, losses.subscriptions),
         (statements.FORGET_RECEIVED, losses.received),
         (statements.FORGET_DOWNLINKS, losses.downlinks),

@@ -1,5 +1,7 @@
 """What one client may send and take: Receive Maximum, Maximum Packet Size, rate."""
 
+import asyncio
+
 import pytest
 
 from bridge.model.device import Device
@@ -18,12 +20,14 @@ from bridge.mqtt import (
     Unsuback,
     Unsubscribe,
     Version,
+    Will,
     encode,
 )
 from tests.broker.client import RawClient
 from tests.broker.conftest import NewSite
 from tests.broker.site import SECRET, Site, mqtt
 from tests.broker.test_flow import line_of
+from tests.broker.times import comes
 
 UPLINK = "$oc/devices/pump-1/sys/messages/up"
 KEPT: Properties = {"session_expiry_interval": 1000}
@@ -34,10 +38,18 @@ class Slow:
 
     def __init__(self, site: Site) -> None:
         self.waiting: list[tuple[Publish, object]] = []
+        self._came = asyncio.Event()
         site.hub.router.keeper = self
+
+    async def hears(self, count: int) -> None:
+        """Returns when so many messages wait."""
+        while len(self.waiting) < count:
+            self._came.clear()
+            await comes(self._came)
 
     def keep(self, device: Device, publish: Publish, done: object) -> None:
         self.waiting.append((publish, done))
+        self._came.set()
 
     def answer(self) -> None:
         waiting, self.waiting = self.waiting, []
@@ -48,25 +60,63 @@ class Slow:
 # Receive Maximum of the server
 
 
-@pytest.mark.parametrize("qos", [1, 2])
-async def test_more_than_the_receive_maximum(new_site: NewSite, qos: int) -> None:
-    """[MQTT-3.3.4-7] messages that wait for their commit count."""
+async def test_more_than_the_receive_maximum(new_site: NewSite) -> None:
+    """[MQTT-3.3.4-7] what the client left open counts, from our PUBREC to its PUBREL."""
     site = await new_site(mqtt(receive_maximum=3))
     keeper = Slow(site)
     client = await site.log_in(site.add_device())
-    for packet_id in (1, 2, 3):
-        client.send(Publish(UPLINK, b"x", qos, packet_id=packet_id))
+    client.send(*(Publish(UPLINK, b"x", 2, packet_id=packet_id) for packet_id in (1, 2, 3)))
     await client.quiet()
     keeper.answer()
     for _ in range(3):
-        await client.receive(Puback if qos == 1 else Pubrec)
-    if qos == 2:
-        client.send(*map(Pubrel, (1, 2, 3)))
-        for _ in range(3):
-            await client.receive(Pubcomp)
-    for packet_id in (4, 5, 6, 7):
-        client.send(Publish(UPLINK, b"x", qos, packet_id=packet_id))
+        await client.receive(Pubrec)
+    client.send(*map(Pubrel, (1, 2, 3)))
+    for _ in range(3):
+        await client.receive(Pubcomp)
+    client.send(*(Publish(UPLINK, b"x", 2, packet_id=packet_id) for packet_id in (4, 5, 6)))
+    await client.quiet()
+    keeper.answer()
+    for _ in range(3):
+        await client.receive(Pubrec)
+    client.send(Publish(UPLINK, b"x", 1, packet_id=7))
     assert await client.ended() == 0x93
+
+
+@pytest.mark.parametrize("version", [Version.V311, Version.V5])
+async def test_what_waits_for_our_disk_does_not_count(new_site: NewSite, version: Version) -> None:
+    """The client is not heard for a while, and is served in full."""
+    site = await new_site(mqtt(receive_maximum=3))
+    keeper = Slow(site)
+    pump = site.add_device()
+    client = await site.log_in(pump, version, keep_alive=60)
+    client.send(*(Publish(UPLINK, b"x", 1, packet_id=packet_id) for packet_id in range(1, 101)))
+    await keeper.hears(4)
+    await site.let_pass(100)  # whoever is not heard is not silent
+    acknowledged: list[int] = []
+    while len(acknowledged) < 100:
+        await keeper.hears(1)
+        waiting = len(keeper.waiting)
+        assert waiting <= 4
+        keeper.answer()
+        acknowledged += [(await client.receive(Puback)).packet_id for _ in range(waiting)]
+    assert acknowledged == list(range(1, 101))
+    await client.quiet()
+
+
+async def test_whoever_left_before_it_was_heard_has_said_good_bye(new_site: NewSite) -> None:
+    """Its will is not sent [MQTT-3.14.4-3]."""
+    site = await new_site(mqtt(receive_maximum=1))
+    keeper = Slow(site)
+    watcher = await site.log_in(site.add_device("watcher"))
+    await watcher.subscribe("wills", 1)
+    pump = site.add_device()
+    client = await site.log_in(pump, will=Will("wills", b"gone", 1))
+    client.send(*(Publish(UPLINK, b"x", 1, packet_id=packet_id) for packet_id in (1, 2, 3)), Disconnect())
+    await keeper.hears(2)
+    line_of(site, pump).abort()
+    await site.heard.wait("disconnected", pump.key)
+    await watcher.quiet()
+    assert len(keeper.waiting) == 3
 
 
 async def test_qos_0_does_not_count(new_site: NewSite) -> None:

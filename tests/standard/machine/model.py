@@ -115,6 +115,8 @@ class Line:
     """Of an earlier connection, not sent again on this one."""
     open: set[int] = field(default_factory=set)
     """QoS 2 messages that came on this connection and are not complete."""
+    resumed: bool = False
+    """The session was there before the connection."""
     aliases: dict[int, str] = field(default_factory=dict)
     over: bool = False
 
@@ -153,6 +155,7 @@ class Model:
         self.sessions[client_id] = session
         session.kept, session.will = kept, will
         line = session.line = Line(session, version, min(receive_maximum or 0xFFFF, MAX_INFLIGHT))
+        line.resumed = before is not None
         line.must(Connack(before is not None, 0))  # [MQTT-3.2.2-2] [MQTT-3.2.2-3]
         line.unsent = list(session.flights)
         self._refill(session)
@@ -245,7 +248,7 @@ class Model:
         known = packet_id in line.session.incoming
         line.session.incoming.discard(packet_id)
         line.open.discard(packet_id)
-        unknown = line.version is V5 and not known
+        unknown = line.version is V5 and not (known or line.resumed)  # [MQTT-4.4.0-1]
         line.must(Pubcomp(packet_id, ReasonCode.PACKET_IDENTIFIER_NOT_FOUND if unknown else 0))
 
     def _keep(self, topic: str, payload: bytes, qos: int, retain: bool, sender: str) -> None:
