@@ -70,6 +70,13 @@ class _Server(uvicorn.Server):
                 await asyncio.wait_for(self.leave.wait(), 1.0)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        for server in self.servers:
+            server.close()
+        for listener in sockets or []:
+            listener.close()
+        await asyncio.sleep(0)  # what was accepted just now becomes a connection
+        if not self.server_state.connections and not self.server_state.tasks:
+            return  # uvicorn would take 0.1 s to wait for nothing
         await super().shutdown(sockets)
         if self.server_state.tasks:  # those that did not finish in time and were cancelled: they still answer
             await asyncio.wait(self.server_state.tasks, timeout=1.0)
