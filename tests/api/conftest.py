@@ -11,10 +11,10 @@ from bridge.api.server import HttpServer
 from bridge.api.settings import HttpSettings
 from tests.api.client import Client
 from tests.api.dsps.memory import MemoryChannels, MemoryRevocations
-from tests.api.managed_inbox import ManagedInbox
 from tests.api.memory import NOW, MemoryAccess, MemoryMessages, NoReplies
 from tests.api.no_batches import NoBatches, NoBroadcasts
 from tests.api.no_devices import NoDevices
+from tests.api.no_inbox import NoInbox
 from tests.api.no_rules import NoRules
 from tests.store.clock import HandClock
 
@@ -61,12 +61,6 @@ def rules() -> Rules:
 
 
 @pytest.fixture
-async def inbox(clock: HandClock) -> AsyncIterator[ManagedInbox]:
-    async with ManagedInbox(clock) as managed:
-        yield managed
-
-
-@pytest.fixture
 def pushes() -> Pushes | None:
     return None
 
@@ -80,7 +74,6 @@ def app(
     ready: Readiness,
     settings: HttpSettings,
     clock: HandClock,
-    inbox: ManagedInbox,
 ) -> Api:
     return create_app(
         messages=messages,
@@ -92,7 +85,7 @@ def app(
         settings=settings,
         max_ttl=1440,
         clock=clock,
-        inbox=inbox.inbox,
+        inbox=NoInbox(),
         dsps=Dsps(MemoryChannels(), MemoryRevocations(), logs.set_level, ChannelSettings()),
         pushes=pushes,
         batches=NoBatches(),

@@ -1,11 +1,13 @@
 """Devices as the daemon manages them, on a database of their own, with connections in the hands of a test."""
 
 import asyncio
+from pathlib import Path
 from typing import Self
 
 from bridge.model.clock import Clock
 from bridge.registry import Presence, Registry
 from bridge.store import Store
+from tests.store.template import prepared, scratch
 
 
 class Lines:
@@ -26,7 +28,8 @@ class ManagedDevices:
 
     def __init__(self, clock: Clock, loop: asyncio.AbstractEventLoop | None = None) -> None:
         self.lines = Lines()
-        self.store = Store.open(":memory:", clock=clock, loop=loop)
+        self._folder = scratch()
+        self.store = Store.open(prepared(Path(self._folder.name) / "bridge.db"), clock=clock, loop=loop)
         self.presence = Presence(self.store, clock)
         self.registry = Registry(self.store, self.lines, self.presence)
 
@@ -36,6 +39,7 @@ class ManagedDevices:
     async def __aexit__(self, *_: object) -> None:
         self.presence.stop()
         await self.store.close()
+        self._folder.cleanup()
 
     def connect(self, project: str, device_id: str) -> None:
         key = self.registry.show(project, device_id).device.key

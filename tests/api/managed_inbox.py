@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import ClassVar
 
 from bridge.api.app import create_app
@@ -17,6 +18,7 @@ from tests.api.memory import PROJECT, MemoryAccess, MemoryMessages, NoReplies
 from tests.api.no_devices import NoDevices
 from tests.api.no_rules import NoRules
 from tests.api.signing import AK, READER_AK, READER_SK, SK
+from tests.store.template import prepared, scratch
 
 BOTH = frozenset({"events:read", "events:write"})
 
@@ -38,7 +40,8 @@ class ManagedInbox:
     """`async with ManagedInbox(clock) as managed`; or `start` and `close`, in a loop that is not running yet."""
 
     def __init__(self, clock: Clock, loop: asyncio.AbstractEventLoop | None = None) -> None:
-        self.store = Store.open(":memory:", clock=clock, loop=loop)
+        self._folder = scratch()
+        self.store = Store.open(prepared(Path(self._folder.name) / "bridge.db"), clock=clock, loop=loop)
         self.inbox = Inbox(self.store, InboxSettings(), clock)
 
     async def __aenter__(self) -> "ManagedInbox":
@@ -48,6 +51,7 @@ class ManagedInbox:
     async def __aexit__(self, *_: object) -> None:
         await self.inbox.stop()
         await self.store.close()
+        self._folder.cleanup()
 
 
 @contextlib.asynccontextmanager

@@ -3,10 +3,8 @@
 import asyncio
 import contextlib
 import itertools
-import os
 import shutil
 import sqlite3
-import tempfile
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
@@ -24,6 +22,7 @@ from bridge.store import Store
 from tests.broker.client import RawClient
 from tests.broker.heard import Heard
 from tests.broker.times import PATIENCE, LoopTime, WallClock, turn
+from tests.store.template import prepared
 
 SECRET = "a-good-secret"
 _ids = itertools.count(1)
@@ -36,12 +35,6 @@ def mqtt(**changes: Any) -> MqttSettings:
 def draft(message_id: str = "", **changes: Any) -> Draft:
     fields: dict[str, Any] = {"content": '"hello"', "ttl": 60, **changes}
     return Draft(message_id or f"m-{next(_ids)}", **fields)
-
-
-def scratch() -> "tempfile.TemporaryDirectory[str]":
-    """A folder for databases that are made by the dozen: in memory, where the system has such a place."""
-    memory = Path("/dev/shm")  # noqa: S108
-    return tempfile.TemporaryDirectory(dir=memory if os.access(memory, os.W_OK) else None)
 
 
 class _Late:
@@ -81,7 +74,7 @@ class Site:
         self.heard: Heard
 
     async def __aenter__(self) -> Self:
-        self.store = Store.open(self.path, clock=self.clock)
+        self.store = Store.open(prepared(self.path), clock=self.clock)
         try:
             await self._start()
         except BaseException:

@@ -24,7 +24,8 @@ from hypothesis.stateful import (
 from bridge.model.device import Device
 from bridge.mqtt import Packet, Properties, Puback, Pubcomp, Publish, Pubrec, Pubrel, Version
 from tests.broker.client import RawClient
-from tests.broker.site import Site, mqtt, scratch
+from tests.broker.site import Site, mqtt
+from tests.store.template import scratch
 
 T = TypeVar("T")
 INDEX = st.integers(0, 1000)

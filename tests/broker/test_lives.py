@@ -13,7 +13,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from bridge.mqtt import Publish, Will
 from tests.broker.client import RawClient
-from tests.broker.site import Site, mqtt, scratch
+from tests.broker.site import Site, mqtt
+from tests.store.template import scratch
 
 T = TypeVar("T")
 CLIENT = st.sampled_from(["a", "b", "c"])

@@ -31,8 +31,9 @@ from bridge.model.message import Failure, Message, Status
 from bridge.model.topics import user_topic
 from bridge.mqtt import Packet, Puback, Pubcomp, Publish, Pubrec, Pubrel, Version
 from tests.broker.client import RawClient
-from tests.broker.site import Site, mqtt, scratch
+from tests.broker.site import Site, mqtt
 from tests.broker.times import turn
+from tests.store.template import scratch
 
 T = TypeVar("T")
 NEWS = user_topic("pump-1", "news")

@@ -24,6 +24,7 @@ from bridge.store import Store
 from tests.broker.times import LoopTime
 from tests.store.asking import added, finish
 from tests.store.clock import HandClock
+from tests.store.template import prepared
 
 EVERYTHING = Selection(limit=1000)
 DAY = 86_400_000
@@ -59,7 +60,7 @@ class Office:
     def __init__(self, path: Path, clock: HandClock, settings: InboxSettings) -> None:
         self.clock = clock
         self.time = LoopTime(asyncio.get_running_loop())
-        self.store = Store.open(path, clock=clock)
+        self.store = Store.open(prepared(path), clock=clock)
         self.events = Events(self.store, self.store, ChannelSettings(lifetime=525_600), clock)
         self.inbox = Inbox(self.store, settings, clock, self.events.register.wanting(SERVICE_MESSAGE))
         self.listener = Listener(self.events.channels)

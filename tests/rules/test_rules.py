@@ -27,6 +27,7 @@ from bridge.model.rule import (
 from bridge.rules import MOST_ACTIONS, MOST_RULES, Rules
 from bridge.store import Admin, Store
 from tests.store.clock import HandClock
+from tests.store.template import prepared
 
 URL = "http://sink.example/hook"
 SECRET = "whsec_" + "A" * 32
@@ -56,7 +57,7 @@ def _actions(route: Route | None) -> int | None:
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    return tmp_path / "bridge.db"
+    return prepared(tmp_path / "bridge.db")
 
 
 @pytest.fixture

@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 
 from bridge.mqtt import Version
-from tests.broker.site import Site, mqtt, scratch
+from tests.broker.site import Site, mqtt
 from tests.standard.names import named
 from tests.standard.peer import Server
+from tests.store.template import scratch
 
 NewServer = Callable[..., Awaitable[Server]]
 _PREFIXES = {Version.V311: "MQTT3-", Version.V5: "MQTT-"}

@@ -5,6 +5,7 @@ import pytest
 
 from bridge.store import Store
 from tests.store.clock import HandClock
+from tests.store.template import prepared
 
 pytest.register_assert_rewrite("tests.store.contract", "tests.store.rule_contract", "tests.store.special_contract")
 
@@ -15,8 +16,15 @@ def clock() -> HandClock:
 
 
 @pytest.fixture
+def missing(tmp_path: Path) -> Path:
+    """No file is there: for tests of how the store makes one."""
+    return tmp_path / "missing.db"
+
+
+@pytest.fixture
 def path(tmp_path: Path) -> Path:
-    return tmp_path / "bridge.db"
+    """A database without any rows."""
+    return prepared(tmp_path / "bridge.db")
 
 
 @pytest.fixture

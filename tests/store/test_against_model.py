@@ -3,6 +3,7 @@
 import asyncio
 import dataclasses
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from hypothesis import assume, settings
@@ -14,6 +15,7 @@ from bridge.model.message import Message, Outcome, Status
 from bridge.store import Store
 from tests.store.asking import DELIVERED, FAILED, NOW, TIMEOUT, a_message
 from tests.store.clock import HandClock
+from tests.store.template import prepared, scratch
 
 DEVICES = 3
 OUTCOMES = st.sampled_from([DELIVERED, FAILED, TIMEOUT])
@@ -26,7 +28,8 @@ class StoreMachine(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.loop = asyncio.new_event_loop()
-        self.store = Store.open(":memory:", clock=HandClock(), loop=self.loop)
+        self.folder = scratch()
+        self.store = Store.open(prepared(Path(self.folder.name) / "bridge.db"), clock=HandClock(), loop=self.loop)
         self.devices = [self.store.add_device("home", f"d{number}", "12345678").key for number in range(DEVICES)]
         self.model: dict[int, Message] = {}
         self.last_seq = 0
@@ -37,6 +40,7 @@ class StoreMachine(RuleBasedStateMachine):
         self.loop.run_until_complete(self.store.close())
         self.loop.run_until_complete(self.loop.shutdown_default_executor())
         self.loop.close()
+        self.folder.cleanup()
 
     @rule(
         device=st.integers(0, DEVICES - 1),

@@ -158,12 +158,12 @@ async def test_what_has_no_connection_is_not_frozen(store: Store) -> None:
     assert record.status is DeviceStatus.FROZEN
 
 
-async def test_devices_of_an_older_file(path: Path, clock: HandClock) -> None:
-    old = Database(path)
+async def test_devices_of_an_older_file(missing: Path, clock: HandClock) -> None:
+    old = Database(missing)
     MIGRATIONS.apply(old, stop_before="device_records")
     old.execute("INSERT INTO device (project, device_id, secret, created_at) VALUES ('home', 'lamp', 'old-secret', 1)")
     old.close()
-    store = Store.open(path, clock=clock)
+    store = Store.open(missing, clock=clock)
     record = store.record("home", "lamp")
     assert record is not None
     assert record.profile == Profile("lamp")

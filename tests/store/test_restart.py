@@ -75,16 +75,18 @@ async def test_states_survive(path: Path, clock: HandClock) -> None:
     await store.close()
 
 
-async def test_files_are_their_owners_alone(store: Store, path: Path) -> None:
+async def test_files_are_their_owners_alone(missing: Path, clock: HandClock) -> None:
+    store = Store.open(missing, clock=clock)
     store.add_device("home", "lamp", "secret-of-lamp")
-    files = [path, *(path.with_name(path.name + end) for end in ("-wal", "-shm"))]
+    files = [missing, *(missing.with_name(missing.name + end) for end in ("-wal", "-shm"))]
     assert [mode(file) for file in files] == [oct(0o600)] * 3
+    await store.close()
 
 
-async def test_the_mode_of_a_file_that_exists_is_its_admins_choice(path: Path, clock: HandClock) -> None:
-    os.close(os.open(path, os.O_CREAT, 0o640))
-    await Store.open(path, clock=clock).close()
-    assert mode(path) == oct(0o640)
+async def test_the_mode_of_a_file_that_exists_is_its_admins_choice(missing: Path, clock: HandClock) -> None:
+    os.close(os.open(missing, os.O_CREAT, 0o640))
+    await Store.open(missing, clock=clock).close()
+    assert mode(missing) == oct(0o640)
 
 
 async def test_memory_leaves_nothing(clock: HandClock) -> None:

@@ -10,6 +10,30 @@ from bridge.store import Admin, Store
 from bridge.store.schema import MIGRATIONS
 from tests.store.asking import added
 from tests.store.clock import HandClock
+from tests.store.template import prepared
+
+
+@pytest.fixture
+def path(missing: Path) -> Path:
+    """The schema is made by the migrations here, not copied."""
+    return missing
+
+
+def test_the_template_of_the_tests_is_what_the_migrations_make(tmp_path: Path, path: Path) -> None:
+    Admin.open(path, lambda: 0).close()
+    made, copied = Database(path), Database(prepared(tmp_path / "copied.db"))
+    assert made.schema == copied.schema
+    assert {table: made[table].count for table in made.table_names()} == {
+        table: copied[table].count for table in copied.table_names()
+    }
+    assert MIGRATIONS.applied(made)
+    assert [each.name for each in MIGRATIONS.applied(made)] == [each.name for each in MIGRATIONS.applied(copied)]
+    pragmas = ("journal_mode", "page_size", "auto_vacuum", "encoding", "user_version", "application_id")
+    for pragma in pragmas:
+        assert made.execute(f"PRAGMA {pragma}").fetchone() == copied.execute(f"PRAGMA {pragma}").fetchone()
+    for database in (made, copied):
+        database.close()
+    assert path.stat().st_mode == (tmp_path / "copied.db").stat().st_mode
 
 
 async def test_a_file_that_is_up_to_date_is_left_alone(store: Store, path: Path, device: int, clock: HandClock) -> None:

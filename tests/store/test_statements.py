@@ -1,9 +1,13 @@
 import re
+import sqlite3
+from collections.abc import Iterator
 from itertools import chain
 
 import pytest
 
-from bridge.store import Store, batch_statements, hearing_statements, retained, session_statements, statements
+from bridge.store import batch_statements, hearing_statements, retained, session_statements, statements
+from bridge.store.connection import open_connection
+from tests.store.template import prepared
 
 
 def texts() -> dict[str, str]:
@@ -25,10 +29,22 @@ TABLES = (
 TABLE = rf"({TABLES.replace(' ', '|')})\b"
 
 
+@pytest.fixture(scope="module")
+def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[sqlite3.Connection]:
+    """An empty one: a plan does not depend on rows, and no test here writes."""
+    connection = open_connection(prepared(tmp_path_factory.mktemp("plans") / "bridge.db"))
+    yield connection
+    connection.close()
+
+
+def plan(database: sqlite3.Connection, text: str) -> str:
+    rows = database.execute(f"EXPLAIN QUERY PLAN {text}", [None] * text.count("?")).fetchall()
+    return "\n".join(row[3] for row in rows)
+
+
 @pytest.mark.parametrize("text", texts().values(), ids=texts())
-async def test_no_hot_statement_scans_or_sorts(store: Store, text: str) -> None:
-    plan = store._connection.execute(f"EXPLAIN QUERY PLAN {text}", [None] * text.count("?")).fetchall()
-    details = "\n".join(row[3] for row in plan)
+def test_no_hot_statement_scans_or_sorts(database: sqlite3.Connection, text: str) -> None:
+    details = plan(database, text)
     assert not re.search(rf"SCAN {TABLE}|TEMP B-TREE", details), details
     assert re.search(rf"SEARCH {TABLE}", details) or text.lstrip().startswith("INSERT"), details
 
@@ -72,7 +88,5 @@ def test_statements_are_found() -> None:
         ("FORGET", "idempotency_key_by_age (created_at<?)"),
     ],
 )
-async def test_the_index_is_the_one_that_was_made_for_it(store: Store, name: str, index: str) -> None:
-    text = texts()[name]
-    plan = store._connection.execute(f"EXPLAIN QUERY PLAN {text}", [None] * text.count("?")).fetchall()
-    assert index in "\n".join(row[3] for row in plan)
+def test_the_index_is_the_one_that_was_made_for_it(database: sqlite3.Connection, name: str, index: str) -> None:
+    assert index in plan(database, texts()[name])

@@ -15,6 +15,7 @@ from bridge.store import Store
 from bridge.webhooks.settings import WebhookSettings
 from bridge.webhooks.webhooks import Webhooks
 from tests.store.clock import HandClock
+from tests.store.template import prepared
 
 PROJECT = "plant"
 PATIENCE = 20.0
@@ -36,7 +37,7 @@ class PushSite:
         await self.stop()
 
     def start(self) -> None:
-        self.store = Store.open(self._path, clock=self.clock)
+        self.store = Store.open(prepared(self._path), clock=self.clock)
         self.events = Events(self.store, self.store, ChannelSettings(), self.clock)
         self.events.start()
         self.rules = Rules(self.store)

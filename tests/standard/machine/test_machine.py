@@ -12,10 +12,10 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 from bridge.mqtt import Connect, Puback, Pubcomp, Pubrec, Version, Will, encode
 from bridge.mqtt.reasons import ReasonCode
 from tests.acceptance.daemon import Daemon
-from tests.broker.site import scratch
 from tests.standard.machine.clients import Client, World
 from tests.standard.machine.model import ALIAS_MAXIMUM, MAX_INFLIGHT, RECEIVE_MAXIMUM, Wanted
 from tests.standard.peer import rows_of
+from tests.store.template import scratch
 
 SETTINGS = {
     "mqtt.allow_anonymous": "true",
