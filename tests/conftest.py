@@ -4,6 +4,8 @@ A quick run is `pytest -m "not slow"`. Slow are the folders of `SLOW`, except fo
 whatever is marked `@pytest.mark.slow`: a test that takes more than half a second, or starts a process.
 """
 
+import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,10 @@ SLOW = ("acceptance", "standard")
 SMOKE = "test_smoke.py"
 QUICK = "not slow"
 QUICK_EXAMPLES = 15
+
+# Where Python may not write bytecode, every test file and every module of each daemon would be compiled at each start.
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 # How fast the machine is, and what else it does, is nothing that a test is about.
 settings.register_profile("any-machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -228,6 +229,7 @@ class Exchange(RuleBasedStateMachine):
         self.open[publish.packet_id] = sent
 
 
+@pytest.mark.slow
 def test_whatever_the_receiver_does() -> None:
     run_state_machine_as_test(
         Exchange,

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
@@ -183,6 +184,7 @@ class Lives(RuleBasedStateMachine):
         return heard
 
 
+@pytest.mark.slow
 def test_lives() -> None:
     run_state_machine_as_test(
         Lives,

@@ -136,6 +136,7 @@ def filled(sessions: int) -> SubscriptionTree:
     return tree
 
 
+@pytest.mark.slow
 def test_matching_costs_the_same_among_100_000() -> None:
     """Counted in calls and lines, not measured in time."""
     few, many = (filled(count // len(KINDS)) for count in (100, 100_000))

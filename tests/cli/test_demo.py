@@ -45,6 +45,7 @@ def running(folder: Path) -> list[str]:
     return [line for line in lines if str(folder) in line]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize("moment", ["Starting", "Applications reach", "pump-1 connects", "answered with PENDING"])
 def test_it_can_be_ended_at_any_moment(tmp_path: Path, number: signal.Signals, moment: str) -> None:

@@ -348,6 +348,7 @@ class Queue(RuleBasedStateMachine):
         self.flights[publish.packet_id] = OnItsWay(known, publish.qos)
 
 
+@pytest.mark.slow
 def test_any_order() -> None:
     run_state_machine_as_test(
         Queue,

@@ -46,6 +46,7 @@ def test_valid_whole(row: Valid, version: Version) -> None:
     assert list(_decoder(row, version).feed(row.raw)) == [row.packet]
 
 
+@pytest.mark.slow
 @every_valid
 def test_valid_byte_by_byte(row: Valid, version: Version) -> None:
     decoder = _decoder(row, version)
@@ -54,6 +55,7 @@ def test_valid_byte_by_byte(row: Valid, version: Version) -> None:
     assert list(decoder.feed(row.raw[-1:])) == [row.packet]
 
 
+@pytest.mark.slow
 @every_valid
 def test_valid_cut_anywhere(row: Valid, version: Version) -> None:
     step = max(1, len(row.raw) // 64)
@@ -63,6 +65,7 @@ def test_valid_cut_anywhere(row: Valid, version: Version) -> None:
         assert list(decoder.feed(row.raw[cut:])) == [row.packet]
 
 
+@pytest.mark.slow
 @every_valid
 def test_valid_with_more_behind(row: Valid, version: Version) -> None:
     raw, packet = _behind(row.side)
@@ -83,6 +86,7 @@ def test_invalid_whole(row: Invalid, version: Version | None) -> None:
     assert (caught.value.reason_code, caught.value.clause) == (row.reason, row.clause)
 
 
+@pytest.mark.slow
 @every_invalid
 def test_invalid_byte_by_byte(row: Invalid, version: Version | None) -> None:
     decoder = _refusing(row, version)
@@ -94,6 +98,7 @@ def test_invalid_byte_by_byte(row: Invalid, version: Version | None) -> None:
     assert (caught.value.reason_code, caught.value.clause) == (row.reason, row.clause)
 
 
+@pytest.mark.slow
 @every_later_invalid
 def test_invalid_behind_a_valid_one(row: Invalid, version: Version) -> None:
     raw, packet = _behind(row.side)

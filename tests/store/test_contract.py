@@ -11,7 +11,7 @@ from tests.store.special_contract import SpecialMessageContract
 
 
 class TestSqlite(MessageStoreContract, SpecialMessageContract):
-    @pytest.fixture(params=["file", ":memory:"])
+    @pytest.fixture(params=["file", pytest.param(":memory:", marks=pytest.mark.slow)])
     async def opened(self, request: pytest.FixtureRequest, path: Path, clock: HandClock) -> AsyncIterator[Store]:
         store = Store.open(path if request.param == "file" else ":memory:", clock=clock)
         yield store

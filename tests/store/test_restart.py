@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from bridge.model.message import Status
 from bridge.store import Store
 from tests.store.asking import added, finish, ids, remove
@@ -47,6 +49,7 @@ def mode(path: Path) -> str:
     return oct(path.stat().st_mode & 0o777)
 
 
+@pytest.mark.slow
 async def test_no_acknowledged_message_is_lost_by_kill(path: Path, clock: HandClock) -> None:
     acknowledged = await asyncio.to_thread(acknowledged_until_killed, path)
     store = Store.open(path, clock=clock)

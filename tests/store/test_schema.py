@@ -69,6 +69,7 @@ def test_a_missing_directory_is_refused(tmp_path: Path, clock: HandClock) -> Non
         Admin.open(tmp_path / "nowhere" / "bridge.db", clock)
 
 
+@pytest.mark.slow
 def test_many_may_open_a_new_file_at_once(path: Path) -> None:
     program = (
         "import sys; from bridge.store import Admin; input()\n"

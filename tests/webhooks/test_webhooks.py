@@ -364,6 +364,7 @@ async def test_private_targets_are_refused_unless_allowed(new_site: NewSite, rec
     assert receiver.connections == 0
 
 
+@pytest.mark.slow
 async def test_thousands_of_events_each_once_and_in_order(new_site: NewSite, receiver: Receiver) -> None:
     site = await new_site()
     [action] = site.actions(await site.rule(receiver.url))
