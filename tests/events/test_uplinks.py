@@ -184,7 +184,7 @@ async def test_one_device_cannot_make_us_hold_everything(
         session = site.hub.sessions.of_device(pump.key)
         assert session is not None
         assert isinstance(session.line, link.Link)
-        while not session.line.stalled:
+        while not session.line._holds:
             await turn()
         for _ in range(100):
             await turn()
