@@ -39,7 +39,7 @@ SECTIONS: dict[str, type[Any]] = {
     "log": LogSettings,
 }
 PREFIX = "DEVICE_BRIDGE_"
-COMMAND_VARIABLES = {f"DEVICE_BRIDGE_{name}" for name in ("DATA_DIR", "HTTP", "MQTT", "SECRET", "TOKEN")}
+COMMAND_VARIABLES = {f"DEVICE_BRIDGE_{name}" for name in ("CONFIG", "DATA_DIR", "HTTP", "MQTT", "SECRET", "TOKEN")}
 """Read by the commands; not settings of the daemon."""
 SERVICE_LINK = re.compile(r"DEVICE_BRIDGE_(\w+_)?(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_\d+_\w+)?)")
 """What Kubernetes and Docker put into the environment beside a service called device-bridge."""

@@ -6,6 +6,8 @@ import os
 import secrets
 from pathlib import Path
 
+from bridge import private_files
+
 DATABASE = "bridge.db"
 ADMIN_TOKEN = "admin.token"  # noqa: S105  a file name
 ADDRESSES = "addresses.json"
@@ -25,8 +27,9 @@ class DataDir:
 
     def lock(self) -> None:
         """Take the folder for this process until `release`. Raises OSError when another daemon has it."""
-        self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        private_files.make_folder(self.path)
         self._lock = os.open(self.path / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        private_files.give(self._lock, self.path)
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -47,21 +50,29 @@ class DataDir:
         if token:
             return token, False
         token = secrets.token_urlsafe(32)
-        self._write(file, token + "\n")
+        _write(file, token + "\n")
         return token, True
 
     def publish(self, http: str, mqtt: str, **further: str) -> None:
         """Tell other processes where the daemon listens; `further`: its other listeners by name."""
         addresses = {"http": http, "mqtt": mqtt, **further}
-        self._write(self.path / ADDRESSES, json.dumps(addresses) + "\n")
+        _write(self.path / ADDRESSES, json.dumps(addresses) + "\n")
 
-    def _write(self, file: Path, text: str) -> None:
-        """Whole or not at all, for the owner alone."""
-        draft = file.with_suffix(".new")
-        draft.unlink(missing_ok=True)
-        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
-            stream.write(text)
-            stream.flush()
-            os.fsync(stream.fileno())
-        draft.rename(file)
+
+def is_running(folder: Path) -> bool:
+    """Whether a daemon has the folder, as far as this process may see: /proc/locks names the files that are locked.
+
+    To try the lock would be simpler, and could keep a daemon that starts at this moment from taking it.
+    """
+    try:
+        inode = (folder / _LOCK).stat().st_ino
+        locks = Path("/proc/locks").read_text(encoding="ascii").splitlines()
+    except OSError:
+        return False
+    return any(line.split()[1] == "FLOCK" and line.split()[5].endswith(f":{inode}") for line in locks)
+
+
+def _write(file: Path, text: str) -> None:
+    """Whole or not at all, for the owner alone."""
+    with private_files.replacing(file, text):
+        pass

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from bridge import private_files
 from bridge.cli.errors import Failed
 from bridge.data_dir import ADDRESSES, ADMIN_TOKEN
 from bridge.values import split_address
@@ -152,6 +153,8 @@ def token(data_dir: Path, given: str | None) -> str:
         return given
     try:
         return (data_dir / ADMIN_TOKEN).read_text(encoding="ascii").strip()
+    except PermissionError:
+        raise Failed(f"no --token, and {private_files.obstacle(data_dir / ADMIN_TOKEN)}") from None
     except (OSError, ValueError):
         raise Failed(
             f"no token: give --token or DEVICE_BRIDGE_TOKEN, or the daemon's folder ({data_dir} has no {ADMIN_TOKEN})"

@@ -8,13 +8,15 @@ from typing import Any
 import click
 
 from bridge.cli import options, output
-from bridge.cli.database import every_device, opened
+from bridge.cli.database import every_record, opened
 from bridge.cli.errors import Failed
-from bridge.model.device import SECURE_LENGTH, AuthType, Device
+from bridge.cli.suggestions import SuggestingGroup
+from bridge.data_dir import is_running
+from bridge.model.device import AuthType, Device
 from bridge.model.record import Activity, Record
 
 
-@click.group()
+@click.group(cls=SuggestingGroup)
 def device() -> None:
     """Add, list, show, remove, freeze and unfreeze devices."""
 
@@ -23,13 +25,12 @@ def device() -> None:
 @options.device_id
 @options.secret
 @options.project
+@options.create
 @options.data_dir
-def add(device_id: str, secret: str | None, project: str, data_dir: Path) -> None:
+def add(*, device_id: str, secret: str | None, project: str, create: bool, data_dir: Path) -> None:
     """Add a device and print its secret, and nothing else, on stdout."""
     secret = secret or secrets.token_urlsafe(24)
-    if len(secret) < SECURE_LENGTH:
-        click.echo(f"Warning: a secret of less than {SECURE_LENGTH} characters is easily guessed.", err=True)
-    with opened(data_dir) as admin:
+    with opened(data_dir, create=create) as admin:
         admin.add_device(project, device_id, secret)
     click.echo(secret)
     output.hint(f"{device_id} may connect now: user name {device_id}, the secret above as password.")
@@ -40,14 +41,15 @@ def add(device_id: str, secret: str | None, project: str, data_dir: Path) -> Non
 @options.as_json
 @options.data_dir
 def list_(project: str, as_json: bool, data_dir: Path) -> None:
-    """List the devices of a project."""
+    """List the devices of a project, who is connected, and since when."""
     with opened(data_dir) as admin:
-        devices = [_public(found) for found in every_device(admin, project)]
+        records = list(every_record(admin, project))
     if as_json:
-        output.as_json(devices)
+        output.as_json([{**_public(each.device), **_connected(each.activity)} for each in records])
     else:
-        rows = [(row["device_id"], _state(row["frozen"]), row["created_at"]) for row in devices]
-        output.columns(("ID", "STATE", "CREATED"), rows)
+        output.columns(("ID", "STATE", "CONNECTION", "CREATED"), [_row(each) for each in records])
+    if any(each.activity.online for each in records):
+        _doubt_connections(data_dir)
 
 
 @device.command()
@@ -65,6 +67,8 @@ def show(device_id: str, project: str, as_json: bool, data_dir: Path) -> None:
         output.as_json(_details(found))
     else:
         output.fields(_lines(found))
+    if found.activity.online:
+        _doubt_connections(data_dir)
 
 
 @device.command()
@@ -106,6 +110,21 @@ def _public(device: Device) -> dict[str, Any]:
     }
 
 
+def _connected(activity: Activity) -> dict[str, Any]:
+    return {"online": activity.online, "online_changed_at": _moment(activity.changed_at)}
+
+
+def _row(record: Record) -> tuple[str, str, str, str]:
+    device = record.device
+    return device.device_id, _state(device.frozen), _connection(record.activity), output.moment(device.created_at)
+
+
+def _doubt_connections(data_dir: Path) -> None:
+    """Who is connected is what the daemon wrote down last, which is true only while it runs."""
+    if not is_running(data_dir):
+        click.echo(f"No daemon runs on {data_dir}: who was online is not any more.", err=True)
+
+
 def _details(record: Record) -> dict[str, Any]:
     """Everything but the secrets; of a device that never said or did something, null."""
     device, profile, activity = record.device, record.profile, record.activity
@@ -126,8 +145,7 @@ def _details(record: Record) -> dict[str, Any]:
         "sw_version": profile.sw_version,
         "tags": dict(profile.tags),
         "extension_info": json.loads(profile.extension_info) if profile.extension_info else None,
-        "online": activity.online,
-        "online_changed_at": _moment(activity.changed_at),
+        **_connected(activity),
         "active_at": _moment(activity.active_at),
     }
 

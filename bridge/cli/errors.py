@@ -2,9 +2,11 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import click
 
+from bridge import private_files
 from bridge.model.errors import BridgeError
 
 
@@ -25,7 +27,10 @@ def reported() -> Iterator[None]:
 
 def _os_error(error: OSError) -> str:
     reason = error.strerror or str(error) or type(error).__name__
-    return f"{error.filename}: {reason}" if error.filename else reason
+    if not error.filename:
+        return reason
+    why = private_files.obstacle(Path(error.filename)) if isinstance(error, PermissionError) else ""
+    return f"{error.filename}: {reason}{why and f' ({why})'}"
 
 
 def _words(name: str) -> str:

@@ -6,9 +6,10 @@ import click
 
 from bridge.cli import credentials, options, output
 from bridge.cli.database import opened
+from bridge.cli.suggestions import SuggestingGroup
 
 
-@click.group()
+@click.group(cls=SuggestingGroup)
 def key() -> None:
     """Create, list and revoke the access keys (AK/SK) of applications."""
 
@@ -17,10 +18,11 @@ def key() -> None:
 @options.credential_name
 @options.project_or_all
 @options.scopes
+@options.create
 @options.data_dir
-def create(name: str, project: str, scopes: frozenset[str], data_dir: Path) -> None:
+def create(*, name: str, project: str, scopes: frozenset[str], create: bool, data_dir: Path) -> None:
     """Create an access key and print "AK SK", and nothing else, on stdout. The SK cannot be shown again."""
-    with opened(data_dir) as admin:
+    with opened(data_dir, create=create) as admin:
         made = admin.add_access_key(name, credentials.named_project(project), scopes)
     click.echo(f"{made.ak} {made.sk}")
     output.hint("Give both to the vendor's SDK: BasicCredentials(ak, sk, project). The second one is not shown again.")

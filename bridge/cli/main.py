@@ -8,6 +8,7 @@ import click
 
 from bridge import __version__
 from bridge.cli.errors import reported
+from bridge.cli.suggestions import SuggestingGroup
 
 COMMANDS = {
     "run": "bridge.cli.run:run",
@@ -22,7 +23,7 @@ COMMANDS = {
 """Imported when called: a command does not wait for the libraries of the others."""
 
 
-class _Commands(click.Group):
+class _Commands(SuggestingGroup):
     """Finds commands by name, and reports what goes wrong in one line."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:

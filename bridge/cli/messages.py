@@ -7,12 +7,16 @@ from typing import Any
 import click
 
 from bridge.cli import api_client, options, output
+from bridge.cli.field_names import as_options
+from bridge.cli.suggestions import SuggestingGroup
 from bridge.model.device import DEVICE_ID
 
 PREVIEW = 40
+_PERIOD = {"from": "--from", "start_time": "--from", "to": "--to", "end_time": "--to"}
+"""What the API calls the options: of all devices, and of one."""
 
 
-@click.group()
+@click.group(cls=SuggestingGroup)
 def messages() -> None:
     """List and show messages."""
 
@@ -25,7 +29,10 @@ def messages() -> None:
 @click.option("--limit", type=click.IntRange(1, 1000), default=50, show_default=True, help="At most so many.")
 @options.as_json
 @options.reaches_api
+@click.pass_context
 def list_(
+    context: click.Context,
+    /,
     *,
     device_id: str | None,
     status: str | None,
@@ -41,15 +48,11 @@ def list_(
     """List the messages of device ID, or of all devices, newest first; with --json, as the daemon writes them."""
     query = {"status": status, "from": from_, "to": to}
     client = api_client.opened(http, token, data_dir, project)
-    if as_json:
-        click.echo(client.messages_text(device_id, limit, query))
-    else:
-        columns = {"device_id": "DEVICE", "message_id": "ID", "status": "STATE", "created_time": "CREATED"}
-        if device_id is not None:
-            del columns["device_id"]
-        found = client.messages(device_id, limit, query)
-        rows = [(*(row[name] for name in columns), _preview(row)) for row in found]
-        output.columns((*columns.values(), "MESSAGE"), rows)
+    with as_options(context, _PERIOD):
+        if as_json:
+            click.echo(client.messages_text(device_id, limit, query))
+        else:
+            _table(client.messages(device_id, limit, query), of_all=device_id is None)
 
 
 @messages.command()
@@ -75,6 +78,14 @@ def show(
         click.echo(client.message_text(device_id, message_id))
     else:
         output.fields(dict(_flat(client.message(device_id, message_id))))
+
+
+def _table(records: list[dict[str, Any]], *, of_all: bool) -> None:
+    columns = {"device_id": "DEVICE", "message_id": "ID", "status": "STATE", "created_time": "CREATED"}
+    if not of_all:
+        del columns["device_id"]
+    rows = [(*(row[name] for name in columns), _preview(row)) for row in records]
+    output.columns((*columns.values(), "MESSAGE"), rows)
 
 
 def _preview(record: dict[str, Any]) -> str:

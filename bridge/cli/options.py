@@ -7,7 +7,8 @@ from typing import Any
 
 import click
 
-from bridge.model.device import DEFAULT_PROJECT, DEVICE_ID, PROJECT, SECRET
+from bridge.cli import installed
+from bridge.model.device import DEFAULT_PROJECT, DEVICE_ID, PROJECT, SECRET, SECRET_RULE
 from bridge.model.principal import APPLICATION_SCOPES, SCOPES, TOKEN_NAME
 
 Callback = Callable[[click.Context, click.Parameter, str | None], str | None]
@@ -30,9 +31,14 @@ data_dir: Decorator = click.option(
     "--data-dir",
     type=click.Path(file_okay=False, path_type=Path),
     envvar="DEVICE_BRIDGE_DATA_DIR",
-    default=Path("var"),
-    show_default=True,
-    help="Folder of the database; made when missing. Also DEVICE_BRIDGE_DATA_DIR.",
+    default=installed.data_dir,
+    show_default=installed.data_dir_help(),
+    help="Folder of the daemon's database. Also DEVICE_BRIDGE_DATA_DIR.",
+)
+create: Decorator = click.option(
+    "--create",
+    is_flag=True,
+    help="Make the database if there is none yet: before the daemon has run for the first time.",
 )
 project: Decorator = click.option(
     "--project",
@@ -57,7 +63,7 @@ device_id_or_all: Decorator = click.argument(
 )
 secret: Decorator = click.option(
     "--secret",
-    callback=matching(SECRET, "1 to 256 printable ASCII characters without spaces"),
+    callback=matching(SECRET, SECRET_RULE),
     help="The device's password.  [default: a new random one]",
 )
 credential_name: Decorator = click.argument(
@@ -81,15 +87,6 @@ scopes: Decorator = click.option(
     show_default="all but admin",
     help=f"What it may do, some of: {', '.join(SCOPES)}.",
 )
-
-
-def prepared(folder: Path) -> Path:
-    """The data folder, made when it is missing: nobody else may look into it."""
-    if not folder.is_dir():
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        folder.mkdir(mode=0o700, exist_ok=True)
-        folder.chmod(0o700)
-    return folder
 
 
 http: Decorator = click.option(

@@ -6,9 +6,10 @@ import click
 
 from bridge.cli import credentials, options, output
 from bridge.cli.database import opened
+from bridge.cli.suggestions import SuggestingGroup
 
 
-@click.group()
+@click.group(cls=SuggestingGroup)
 def token() -> None:
     """Create, list and revoke the access tokens of applications."""
 
@@ -17,10 +18,11 @@ def token() -> None:
 @options.credential_name
 @options.project_or_all
 @options.scopes
+@options.create
 @options.data_dir
-def create(name: str, project: str, scopes: frozenset[str], data_dir: Path) -> None:
+def create(*, name: str, project: str, scopes: frozenset[str], create: bool, data_dir: Path) -> None:
     """Create a token and print it, and nothing else, on stdout. It cannot be shown again."""
-    with opened(data_dir) as admin:
+    with opened(data_dir, create=create) as admin:
         text = admin.add_token(name, credentials.named_project(project), scopes)
     click.echo(text)
     output.hint("Send it as X-Auth-Token, or as Authorization: Bearer. It is not shown again.")

@@ -7,10 +7,9 @@ from enum import StrEnum
 DEVICE_ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
 """Use with `fullmatch`. The vendor's rule (`device_id`: up to 128 letters, digits, `_`, `-`)."""
 PROJECT = re.compile(r"[A-Za-z0-9_-]{1,64}")
-SECRET = re.compile(r"[\x21-\x7e]{1,256}")
-"""What a secret that an admin chooses must look like: printable ASCII, no spaces."""
-SECURE_LENGTH = 8
-"""Shorter secrets are accepted from an admin, who may have reasons, with a warning."""
+SECRET = re.compile(r"[A-Za-z0-9_-]{8,32}")
+"""A secret that somebody chooses for a device, over HTTP or at the command line; the vendor's rule."""
+SECRET_RULE = "8 to 32 letters, digits, _ and -"  # noqa: S105
 DEFAULT_PROJECT = "default"
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from sqlite_utils import Database
 
+from bridge import private_files
 from bridge.model.errors import StoreUnavailable
 from bridge.store.schema import MIGRATIONS, NAMES
 
@@ -33,6 +34,8 @@ def open_connection(path: Path | str) -> sqlite3.Connection:
     """
     try:
         create_private(path)
+        if reason := private_files.obstacle(Path(path)):  # a write would be refused later, in words that do not help
+            raise StoreUnavailable(f"cannot open {path}: {reason}")
         connection = sqlite3.connect(
             path,
             timeout=BUSY_TIMEOUT,
@@ -41,7 +44,7 @@ def open_connection(path: Path | str) -> sqlite3.Connection:
             cached_statements=CACHED_STATEMENTS,
         )
     except (OSError, sqlite3.Error) as error:
-        raise StoreUnavailable(f"cannot open {path}: {error}") from error
+        raise StoreUnavailable(_refusal("open", path, error)) from error
     try:
         insist(connection, "PRAGMA journal_mode = WAL")
         for pragma in PRAGMAS:
@@ -49,14 +52,20 @@ def open_connection(path: Path | str) -> sqlite3.Connection:
         migrate(connection)
     except (sqlite3.Error, StoreUnavailable) as error:
         connection.close()
-        raise StoreUnavailable(f"cannot use {path}: {error}") from error
+        raise StoreUnavailable(_refusal("use", path, error)) from error
     return connection
+
+
+def _refusal(verb: str, path: Path | str, error: Exception) -> str:
+    """SQLite says "unable to open database file", and not why: most often the rights are the reason."""
+    reason = private_files.obstacle(Path(path)) or getattr(error, "strerror", None) or str(error)
+    return f"cannot {verb} {path}: {reason}"
 
 
 def create_private(path: Path | str) -> None:
     # Never opened when it exists: closing any descriptor of the file would drop the locks this process holds on it.
     with contextlib.suppress(FileExistsError):
-        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+        os.close(private_files.create(path))
 
 
 def migrate(connection: sqlite3.Connection) -> None:

@@ -23,6 +23,10 @@ class Records(Administration):
         found = self._query_records(statements.RECORD, (project, device_id))
         return found[0] if found else None
 
+    def records(self, project: str, after: int = 0, limit: int = 1000) -> list[Record]:
+        """By key, those with `Device.key` > `after`."""
+        return self._query_records(statements.RECORDS, (project, after, limit))
+
     def find(self, project: str, search: Search) -> Found:
         """Reads every device of the project that the indexes on project and gateway cannot rule out."""
         where, values = _conditions(project, search)

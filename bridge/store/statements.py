@@ -177,6 +177,7 @@ DEVICES = f"SELECT {DEVICE_COLUMNS} FROM device WHERE key > ? ORDER BY key LIMIT
 DEVICES_OF_PROJECT = f"SELECT {DEVICE_COLUMNS} FROM device WHERE project = ? AND key > ? ORDER BY key LIMIT ?"
 DEVICES_CALLED = f"SELECT {DEVICE_COLUMNS} FROM device WHERE device_id = ? ORDER BY key"
 RECORD = records("device.project = ? AND device.device_id = ?")
+RECORDS = records("device.project = ? AND device.key > ? ORDER BY device.key LIMIT ?")
 SUB_DEVICE = "SELECT 1 FROM device WHERE project = ? AND gateway_id = ? LIMIT 1"
 CARRIED_PENDING = f"""
     SELECT {DEVICE_COLUMNS} FROM device

@@ -7,6 +7,7 @@ from typing import TypeAlias
 import pytest
 from click.testing import CliRunner, Result
 
+from bridge.cli.database import opened
 from bridge.cli.main import cli
 from tests.cli.api_server import ApiServer
 from tests.cli.mqtt_server import MqttServer
@@ -20,10 +21,17 @@ def data_dir(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
+def database(data_dir: Path) -> None:
+    """The data folder as a daemon leaves it."""
+    with opened(data_dir, create=True):
+        pass
+
+
+@pytest.fixture
 def call(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> Call:
     """Run a command in this process; its data folder is `data_dir`."""
     monkeypatch.setenv("DEVICE_BRIDGE_DATA_DIR", str(data_dir))
-    for name in ("HTTP", "MQTT", "SECRET", "TOKEN"):
+    for name in ("CONFIG", "HTTP", "MQTT", "SECRET", "TOKEN"):
         monkeypatch.delenv(f"DEVICE_BRIDGE_{name}", raising=False)
 
     def run(*args: str, stdin: str | None = None) -> Result:

@@ -2,7 +2,6 @@
 
 import json
 import re
-import stat
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,18 +9,19 @@ import pytest
 
 from bridge.cli import database
 from bridge.cli.database import opened
+from bridge.data_dir import DataDir
 from bridge.model.device import AuthType, Slot
 from bridge.model.record import Amendment, Enrolment, Profile
 from bridge.store.statements import SIGHT
 from tests.cli.conftest import Call
 
 Ok = Callable[..., str]
+pytestmark = pytest.mark.usefixtures("database")
 
 
-def test_add_makes_the_folder_and_prints_only_the_secret(ok: Ok, data_dir: Path) -> None:
+def test_add_prints_only_the_secret(ok: Ok, data_dir: Path) -> None:
     secret = ok("device", "add", "pump-1").removesuffix("\n")
     assert len(secret) == 32
-    assert stat.S_IMODE(data_dir.stat().st_mode) == 0o700
     with opened(data_dir) as admin:
         device = admin.device("default", "pump-1")
     assert device is not None
@@ -35,16 +35,10 @@ def test_add_takes_the_given_secret_and_project(ok: Ok, data_dir: Path) -> None:
         assert admin.device("plant", "pump-1") is not None
 
 
-def test_a_folder_that_exists_keeps_its_mode(ok: Ok, data_dir: Path) -> None:
-    data_dir.mkdir(mode=0o750)
-    ok("device", "add", "pump-1")
-    assert stat.S_IMODE(data_dir.stat().st_mode) == 0o750
-
-
-def test_the_data_dir_option_wins_over_the_environment(ok: Ok, data_dir: Path, tmp_path: Path) -> None:
-    ok("device", "add", "pump-1", "--data-dir", str(tmp_path / "a" / "b"))
+def test_the_data_dir_option_wins_over_the_environment(ok: Ok, tmp_path: Path) -> None:
+    ok("device", "add", "pump-1", "--create", "--data-dir", str(tmp_path / "a" / "b"))
     assert (tmp_path / "a" / "b" / "bridge.db").exists()
-    assert not data_dir.exists()
+    assert ok("device", "list", "--json") == "[]\n"
 
 
 def test_list_freeze_unfreeze_show_remove(ok: Ok) -> None:
@@ -52,7 +46,7 @@ def test_list_freeze_unfreeze_show_remove(ok: Ok) -> None:
         ok("device", "add", device_id)
     ok("device", "freeze", "pump-1")
     head, *rows = ok("device", "list").splitlines()
-    assert head.split() == ["ID", "STATE", "CREATED"]
+    assert head.split() == ["ID", "STATE", "CONNECTION", "CREATED"]
     assert [row.split()[:2] for row in rows] == [["pump-1", "frozen"], ["a-longer-name", "active"]]
     assert rows[0].index("frozen") == rows[1].index("active") == head.index("STATE")
     ok("device", "unfreeze", "pump-1")
@@ -87,7 +81,7 @@ def full(data_dir: Path) -> None:
     profile = Profile(
         "aa:bb", "pumps", "Pump", "in the cellar", "app-1", '{"n": 1}', (("room", "cellar"),), "1.2", "3.4", 60
     )
-    with opened(data_dir) as admin:
+    with opened(data_dir, create=True) as admin:
         made = admin.enrol("default", Enrolment("pump-1", profile, AuthType.CERTIFICATES, fingerprint="ab" * 32))
         admin.set_fingerprint("default", "pump-1", "cd" * 32, Slot.SECONDARY)
         admin.amend("default", "pump-1", Amendment(secure_access=True))
@@ -122,6 +116,35 @@ def test_show_everything(ok: Ok) -> None:
     shown = json.loads(ok("device", "show", "pump-1", "--json"))
     assert (shown["tags"], shown["extension_info"], shown["online"]) == ({"room": "cellar"}, {"n": 1}, True)
     assert shown["active_at"] == shown["online_changed_at"] == "1970-01-01T00:00:01Z"
+
+
+@pytest.mark.usefixtures("full")
+def test_list_says_who_is_connected_and_since_when(call: Call, ok: Ok, data_dir: Path) -> None:
+    ok("device", "add", "never")
+    with opened(data_dir) as admin:
+        gone = admin.add_device("default", "gone", "12345678")
+        admin._connection.execute(SIGHT[1], (gone.key, False, 2000, 1000)).close()
+    result = call("device", "list")
+    rows = [re.split("  +", line)[:3] for line in result.stdout.splitlines()[1:]]
+    assert rows[0] == ["pump-1", "active", "online since 1970-01-01T00:00:01Z"]
+    assert rows[1][2].startswith("online since 20")  # behind it, and added later
+    assert [row[2] for row in rows[2:]] == ["never", "offline since 1970-01-01T00:00:02Z"]
+    told = f"No daemon runs on {data_dir}: who was online is not any more.\n"
+    assert result.stderr == told
+    assert call("device", "show", "pump-1").stderr == told
+    shown = {device["device_id"]: device for device in json.loads(ok("device", "list", "--json"))}
+    assert shown["gone"].pop("created_at").endswith("Z")
+    assert shown["gone"] == {
+        "project": "default",
+        "device_id": "gone",
+        "frozen": False,
+        "online": False,
+        "online_changed_at": "1970-01-01T00:00:02Z",
+    }
+    holder = DataDir(data_dir)
+    holder.lock()
+    assert call("device", "list").stderr == call("device", "show", "pump-1").stderr == ""
+    holder.release()
 
 
 @pytest.mark.usefixtures("full")
@@ -173,6 +196,9 @@ def test_a_device_is_added_once(call: Call) -> None:
         ("",),
         ("x" * 129,),
         ("pump-1", "--secret", ""),
+        ("pump-1", "--secret", "7-chars"),
+        ("pump-1", "--secret", "x" * 33),
+        ("pump-1", "--secret", "not.a.letter"),
         ("pump-1", "--secret", "with space"),
         ("pump-1", "--secret", "newline\n"),
         ("pump-1", "--project", "a/b"),
@@ -183,18 +209,18 @@ def test_what_is_not_well_formed_is_a_usage_error(call: Call, data_dir: Path, ar
     result = call("device", "add", *args)
     assert result.exit_code == 2
     assert " is not " in result.stderr
-    assert not data_dir.exists()
+    with opened(data_dir) as admin:
+        assert admin.devices(None) == []
 
 
 def test_a_data_dir_that_cannot_be_made(call: Call, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    result = call("device", "list", "--data-dir", str(tmp_path / "file" / "x"))
+    result = call("device", "add", "pump-1", "--create", "--data-dir", str(tmp_path / "file" / "x"))
     assert result.exit_code == 1
     assert result.stderr == f"Error: {tmp_path / 'file'}: File exists\n"
 
 
 def test_a_database_that_is_none(call: Call, data_dir: Path) -> None:
-    data_dir.mkdir()
     (data_dir / "bridge.db").write_bytes(b"not a database" * 100)
     result = call("device", "list")
     assert result.exit_code == 1

@@ -13,6 +13,7 @@ from tests.cli.conftest import Call
 
 ALL_BUT_ADMIN = ",".join(sorted(APPLICATION_SCOPES))
 Ok = Callable[..., str]
+pytestmark = pytest.mark.usefixtures("database")
 
 
 def test_create_prints_only_the_key(ok: Ok, data_dir: Path) -> None:

@@ -27,9 +27,26 @@ def test_every_command_has_help(call: Call, command: str) -> None:
 
 
 def test_an_unknown_command_is_a_usage_error(call: Call) -> None:
-    result = call("devices")
+    result = call("something")
     assert result.exit_code == 2
-    assert "devices" in result.stderr
+    assert "No such command 'something'" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "meant"),
+    [
+        (("sned", "x"), "send"),
+        (("devices",), "device"),
+        (("device", "lst"), "list"),
+        (("token", "revke", "x"), "revoke"),
+        (("key", "crate"), "create"),
+        (("messages", "shwo"), "show"),
+    ],
+)
+def test_what_was_meant_is_suggested(call: Call, words: tuple[str, ...], meant: str) -> None:
+    result = call(*words)
+    assert result.exit_code == 2
+    assert result.stderr.endswith(f"Did you mean '{meant}'?\n")
 
 
 @pytest.mark.parametrize("command", [["-m", "bridge"], [str(Path(sys.executable).with_name("device-bridge"))]])

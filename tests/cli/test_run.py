@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from bridge import daemon
+from bridge.cli import installed
 from bridge.config import Settings
 from bridge.model.errors import StoreUnavailable
 from tests.cli.conftest import Call
@@ -48,6 +49,46 @@ def test_options_and_file(call: Call, runs: list[Settings], tmp_path: Path) -> N
     assert (settings.data_dir, settings.http.bind, settings.mqtt.bind) == (data_dir, "127.0.0.1:0", "[::1]:0")
     assert settings.log.level == "error"
     assert logging.getLogger().level == logging.ERROR
+
+
+@pytest.fixture
+def service(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """The configuration file of an installed service."""
+    monkeypatch.setattr(installed, "CONFIG_FILE", tmp_path / "service.toml")
+    monkeypatch.setattr(installed, "DATA_DIR", tmp_path / "service")
+    (tmp_path / "service.toml").write_text('[log]\nlevel = "error"\n')
+    monkeypatch.delenv("DEVICE_BRIDGE_DATA_DIR", raising=False)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path / "service.toml"
+
+
+@pytest.mark.parametrize(
+    ("words", "environment", "data_dir", "level"),
+    [
+        ((), {}, "service", "error"),
+        (("--data-dir", "own"), {}, "own", "info"),
+        ((), {"DEVICE_BRIDGE_DATA_DIR": "own"}, "own", "info"),
+        (("--config", "own.toml"), {}, "var", "warning"),
+        ((), {"DEVICE_BRIDGE_CONFIG": "own.toml"}, "var", "warning"),
+        (("--config", "own.toml", "--data-dir", "own"), {}, "own", "warning"),
+    ],
+)
+def test_what_the_installed_service_has_is_used_by_who_gives_neither_file_nor_folder(
+    call: Call,
+    runs: list[Settings],
+    service: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    words: tuple[str, ...],
+    environment: dict[str, str],
+    data_dir: str,
+    level: str,
+) -> None:
+    service.with_name("own.toml").write_text('[log]\nlevel = "warning"\n')
+    monkeypatch.delenv("DEVICE_BRIDGE_DATA_DIR", raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    assert call("run", *words).exit_code == 0
+    assert ((service.parent / runs[0].data_dir).name, runs[0].log.level) == (data_dir, level)
 
 
 def test_the_environment_is_read(call: Call, runs: list[Settings], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -157,8 +157,6 @@ def test_wait_is_refused(call: Call, api_server: ApiServer, url: str, status: in
     ("args", "problem"),
     [
         (("{", "--json"), "it is not JSON"),
-        (("3", "--json"), "it must be a JSON object or string"),
-        (("[]", "--json"), "it must be a JSON object or string"),
         (("x", "--property", "novalue"), "'novalue' is not NAME=VALUE"),
         (("x", "--property", "=value"), "'=value' is not NAME=VALUE"),
         (("x", "--ttl", "soon"), "soon"),
@@ -187,6 +185,38 @@ def test_a_refusal_is_one_line(
     api_server.answer(answer, status=status)
     result = call("send", "pump-1", "x", url)
     assert (result.exit_code, result.stderr) == (1, f"Error: {text}\n")
+
+
+@pytest.mark.parametrize(
+    ("told", "shown"),
+    [
+        ("send_at: not together with ttl 0", "--at: not together with ttl 0"),
+        ("ttl: minutes, 0 to 1440", "--ttl: minutes, 0 to 1440"),
+        ("topic: not together with topic_full_name", "--topic: not together with --topic-full"),
+        ("properties.user_properties[0].prop_key: 1 to 128", "--property[0].prop_key: 1 to 128"),
+        ("properties.response_topic: 1 to 128", "--response-topic: 1 to 128"),
+        ("message: at most 262144 bytes", "MESSAGE: at most 262144 bytes"),
+        ("app_id: at most 36", "app_id: at most 36"),
+    ],
+)
+@pytest.mark.parametrize("wait", [(), ("--wait",)])
+def test_a_field_that_is_refused_has_the_name_of_its_option(
+    call: Call, api_server: ApiServer, url: str, told: str, shown: str, wait: tuple[str, ...]
+) -> None:
+    api_server.answer({"error_code": "x", "error_msg": f"Invalid input data. {told}."}, status=400)
+    assert call("send", "pump-1", "x", url, *wait).stderr == f"Error: Invalid input data. {shown}. (x)\n"
+
+
+@pytest.mark.parametrize("form", [(), ("--json",)])
+@pytest.mark.parametrize(
+    ("told", "shown"),
+    [("start_time: not after end_time", "--from: not after --to"), ("from: not after to", "--from: not after to")],
+)
+def test_so_has_a_parameter_of_the_list(
+    call: Call, api_server: ApiServer, url: str, told: str, shown: str, form: tuple[str, ...]
+) -> None:
+    api_server.answer({"error_code": "x", "error_msg": f"Invalid input data. {told}."}, status=400)
+    assert call("messages", "list", "pump-1", url, *form).stderr == f"Error: Invalid input data. {shown}. (x)\n"
 
 
 def test_no_daemon(call: Call) -> None:

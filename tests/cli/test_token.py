@@ -11,6 +11,7 @@ from bridge.model.principal import APPLICATION_SCOPES, SCOPES
 from tests.cli.conftest import Call
 
 Ok = Callable[..., str]
+pytestmark = pytest.mark.usefixtures("database")
 
 
 def test_create_prints_only_the_token(ok: Ok, data_dir: Path) -> None:

@@ -14,6 +14,7 @@ from bridge.api.iotda.errors import bad_parameter
 from bridge.api.iotda.json_text import check_depth, decode
 from bridge.api.iotda.parse import CHINESE, MARKS
 from bridge.api.schema import integer, shown
+from bridge.model import device
 from bridge.model.device import DEVICE_ID, AuthType, Slot
 from bridge.model.record import DEFAULT_PRODUCT, Amendment, Enrolment, Profile
 
@@ -37,7 +38,7 @@ NODE_ID = Rule(re.compile(r"[A-Za-z0-9:_-]{1,64}"), "1 to 64 letters, digits, :,
 SHORT_ID = Rule(re.compile(r"[A-Za-z0-9_-]{1,36}"), "1 to 36 letters, digits, _ and -")
 NAME = _words(0, 256)
 DESCRIPTION = _words(0, 2048)
-SECRET = Rule(re.compile(r"[A-Za-z0-9_-]{8,32}"), "8 to 32 letters, digits, _ and -")
+SECRET = Rule(device.SECRET, device.SECRET_RULE)
 _BYTE = "[0-9A-Fa-f]{2}"
 FINGERPRINT = Rule(
     re.compile(f"(?:{_BYTE}){{32}}|{_BYTE}(?::{_BYTE}){{31}}"),
