@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from bridge import listener_tables, values
 from bridge.api.dsps.rules import parse_rules
 from bridge.api.dsps.settings import ChannelSettings, check_prefix
-from bridge.api.dsps.token_settings import parse_token_settings
+from bridge.api.dsps.token_settings import SECRET_SIZES, parse_token_settings
 from bridge.api.settings import HttpSettings
 from bridge.batch.settings import BatchSettings
 from bridge.broker.settings import MqttSettings
@@ -237,6 +237,15 @@ def _tls_contradictions(mqtt: MqttSettings) -> Iterator[tuple[set[str], str]]:
             yield {*binds, key}, f'{key} = "{path}" has no effect without mqtt.tls_bind: name its address.'
     for sentence in listener_tables.client_certificates("mqtt", mqtt):
         yield {"mqtt.tls_cafile", "mqtt.client_certificates"}, sentence
+
+
+def secret_files(settings: Settings) -> list[Path]:
+    """The files named by the settings that only the daemon should be able to read."""
+    mqtt, tokens = settings.mqtt, parse_token_settings(settings.channels.jwt)
+    keys = [mqtt.tls_keyfile, *(listener.tls_keyfile for listener in mqtt.listeners.values())]
+    signing = tokens.keys.items() if tokens else ()
+    secrets = [file for algorithm, files in signing if algorithm in SECRET_SIZES for file in files]
+    return [*(Path(key) for key in keys if key), *secrets]
 
 
 def configuration_table() -> str:

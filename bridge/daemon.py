@@ -12,13 +12,13 @@ from typing import NamedTuple, Protocol
 
 import uvloop
 
-from bridge import __version__, logs
+from bridge import __version__, logs, private_files
 from bridge.api.app import create_app
 from bridge.api.dsps.dialect import Dsps
 from bridge.api.server import HttpServer
 from bridge.batch import Batches
 from bridge.broker import MqttBroker
-from bridge.config import Settings
+from bridge.config import Settings, secret_files
 from bridge.data_dir import ADMIN_TOKEN, DataDir
 from bridge.delivery import Delivery, Replies
 from bridge.events import Events
@@ -61,6 +61,7 @@ async def serve(settings: Settings, clock: Clock) -> None:
 
         store = Store.open(data_dir.database, clock=clock, settings=settings.store)
         closing.push_async_callback(store.close)
+        _warn_of_shared(data_dir, settings)
         token, first_start = data_dir.admin_token()
         store.put_token("admin", token, None, frozenset(("admin",)))
 
@@ -171,6 +172,13 @@ def _stop_signal() -> asyncio.Event:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     return stop
+
+
+def _warn_of_shared(data_dir: DataDir, settings: Settings) -> None:
+    """Files that we make are closed; these may have been put there by somebody."""
+    for file in (*data_dir.secret_files, *secret_files(settings)):
+        if mode := private_files.shared_mode(file):
+            _log.warning("a file with secrets is open to other users", extra={"file": file, "mode": mode})
 
 
 def _tell(text: str) -> None:

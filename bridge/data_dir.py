@@ -25,6 +25,10 @@ class DataDir:
     def database(self) -> Path:
         return self.path / DATABASE
 
+    @property
+    def secret_files(self) -> tuple[Path, ...]:
+        return self.database, self.path / ADMIN_TOKEN
+
     def lock(self) -> None:
         """Take the folder for this process until `release`. Raises OSError when another daemon has it."""
         private_files.make_folder(self.path)

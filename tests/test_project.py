@@ -6,6 +6,7 @@ import os
 import re
 import shlex
 import shutil
+import stat
 import subprocess
 import sys
 import tomllib
@@ -18,6 +19,8 @@ import pytest
 from bridge import __version__, config
 from bridge.cli.main import cli
 from bridge.cli.run import run
+from bridge.model.clock import system_clock
+from bridge.store import Admin
 
 ROOT = Path(__file__).parent.parent
 TOP_LEVEL = {
@@ -145,6 +148,39 @@ def test_scripts_can_be_run(script: Path) -> None:
 def test_every_script_is_explained() -> None:
     text = (ROOT / "scripts" / "README.md").read_text(encoding="utf-8")
     assert {script.name for script in SCRIPTS} <= set(re.findall(r"^\| `([a-z]+)", text, re.MULTILINE))
+
+
+@pytest.mark.parametrize("with_program", [True, False], ids=["sqlite3", "python"])
+def test_the_documented_backup_is_whole_and_for_its_owner_alone(tmp_path: Path, with_program: bool) -> None:
+    """Also with an ordinary umask, and when there is an older backup that anybody may read."""
+    if with_program and shutil.which("sqlite3") is None:
+        pytest.skip("sqlite3 is not installed")
+    blocks = re.findall(r"^```\n(.*?)^```$", (ROOT / "systemd" / "README.md").read_text(encoding="utf-8"), re.M | re.S)
+    (recipe,) = (
+        block
+        for block in blocks
+        if "backup" in block and ("exec sqlite3" in block) == with_program and "rm -f backup" in block
+    )
+    for written, here in {
+        "runuser -u device-bridge -- ": "",
+        "/var/lib/device-bridge": str(tmp_path),
+        "/opt/device-bridge/.venv/bin/python": sys.executable,
+    }.items():
+        recipe = recipe.replace(written, here)
+    backup = tmp_path / "backup.db"
+    backup.touch(0o644)
+    with Admin.open(tmp_path / "bridge.db", system_clock) as admin:
+        admin.add_device("default", "lamp", "lamp-secret-1")
+        subprocess.run(["bash", "-euc", f"umask 022\n{recipe}"], check=True)
+    assert stat.S_IMODE(backup.stat().st_mode) == 0o600
+    with Admin.open(backup, system_clock) as admin:
+        assert [device.device_id for device in admin.devices(None)] == ["lamp"]
+
+
+def test_no_document_installs_a_file_with_secrets_for_everybody() -> None:
+    text = (ROOT / "systemd" / "README.md").read_text(encoding="utf-8")
+    open_files = re.findall(r"^install .*-m 0644 .*?([\w.-]+)(?: /\S+)$", text, re.MULTILINE)
+    assert open_files == ["device-bridge.service", "field.pem"]
 
 
 def test_the_unit_starts_a_command_that_exists() -> None:

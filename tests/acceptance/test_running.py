@@ -1,5 +1,6 @@
 """The daemon as the admin of a machine sees it."""
 
+import base64
 import http.client
 import json
 import signal
@@ -14,6 +15,7 @@ from tests.acceptance.account import Account
 from tests.acceptance.conftest import NewDaemon
 from tests.acceptance.daemon import Daemon
 from tests.acceptance.waiting import eventually
+from tests.broker.certificates import Certificate
 
 
 def _mode(path: Path) -> int:
@@ -39,6 +41,28 @@ def test_the_data_folder_is_the_owners_alone(daemon: Daemon) -> None:
     files = {file.name: _mode(file) for file in daemon.data_dir.iterdir()}
     assert {"admin.token", "bridge.db", "addresses.json", "daemon.lock"} <= files.keys()
     assert set(files.values()) == {0o600}
+
+
+def test_files_with_secrets_that_others_may_read_are_named_at_the_start(new_daemon: NewDaemon, tmp_path: Path) -> None:
+    """A database put back from a backup, a private key, the secret of JSON Web Tokens."""
+    key = Certificate.make(tmp_path, "server").key_path
+    secret = tmp_path / "jwt.secret"
+    secret.write_text(base64.b64encode(bytes(32)).decode(), encoding="ascii")
+    paths = f'tls_bind = "127.0.0.1:0"\ntls_certfile = "{key.with_suffix(".pem")}"\ntls_keyfile = "{key}"\n'
+    issuer = f'[channels.jwt]\niss = ["https://issuer.example.com"]\nkeys = {{ HS256 = ["{secret}"] }}\n'
+    for file in (key, secret):
+        file.chmod(0o600)
+    daemon = new_daemon(config=f"[mqtt]\n{paths}{issuer}")
+    assert "open to other users" not in daemon.log
+    daemon.stop()
+    database = daemon.data_dir / "bridge.db"
+    for file in (key, secret, database):
+        file.chmod(0o644)
+    daemon.start()
+    lines = [line for line in daemon.log.splitlines() if "open to other users" in line]
+    assert len(lines) == 3
+    for file in (key, secret, database):
+        assert any(f"file={file} mode=0644" in line and "level=warning" in line for line in lines)
 
 
 def test_addresses_are_written_down_while_the_daemon_runs(daemon: Daemon) -> None:
