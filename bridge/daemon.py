@@ -12,7 +12,7 @@ from typing import NamedTuple, Protocol
 
 import uvloop
 
-from bridge import __version__, logs, private_files
+from bridge import __version__, admin_token, logs, private_files
 from bridge.api.app import create_app
 from bridge.api.dsps.dialect import Dsps
 from bridge.api.server import HttpServer
@@ -62,8 +62,7 @@ async def serve(settings: Settings, clock: Clock) -> None:
         store = Store.open(data_dir.database, clock=clock, settings=settings.store)
         closing.push_async_callback(store.close)
         _warn_of_shared(data_dir, settings)
-        token, first_start = data_dir.admin_token()
-        store.put_token("admin", token, None, frozenset(("admin",)))
+        first_start = admin_token.settle(data_dir.admin_token, store)
 
         core = _core(store, settings, clock, closing)
         await core.batches.start()

@@ -3,7 +3,6 @@
 import fcntl
 import json
 import os
-import secrets
 from pathlib import Path
 
 from bridge import private_files
@@ -27,7 +26,7 @@ class DataDir:
 
     @property
     def secret_files(self) -> tuple[Path, ...]:
-        return self.database, self.path / ADMIN_TOKEN
+        return self.database, self.admin_token
 
     def lock(self) -> None:
         """Take the folder for this process until `release`. Raises OSError when another daemon has it."""
@@ -44,23 +43,15 @@ class DataDir:
         (self.path / ADDRESSES).unlink(missing_ok=True)
         os.close(self._lock)
 
-    def admin_token(self) -> tuple[str, bool]:
-        """The admin's token, and whether it was made just now."""
-        file = self.path / ADMIN_TOKEN
-        try:
-            token = file.read_text(encoding="ascii").strip()
-        except FileNotFoundError:
-            token = ""
-        if token:
-            return token, False
-        token = secrets.token_urlsafe(32)
-        _write(file, token + "\n")
-        return token, True
+    @property
+    def admin_token(self) -> Path:
+        """The file with the text of the admin's token."""
+        return self.path / ADMIN_TOKEN
 
     def publish(self, http: str, mqtt: str, **further: str) -> None:
         """Tell other processes where the daemon listens; `further`: its other listeners by name."""
         addresses = {"http": http, "mqtt": mqtt, **further}
-        _write(self.path / ADDRESSES, json.dumps(addresses) + "\n")
+        private_files.write(self.path / ADDRESSES, json.dumps(addresses) + "\n")
 
 
 def is_running(folder: Path) -> bool:
@@ -74,9 +65,3 @@ def is_running(folder: Path) -> bool:
     except OSError:
         return False
     return any(line.split()[1] == "FLOCK" and line.split()[5].endswith(f":{inode}") for line in locks)
-
-
-def _write(file: Path, text: str) -> None:
-    """Whole or not at all, for the owner alone."""
-    with private_files.replacing(file, text):
-        pass

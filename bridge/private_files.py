@@ -56,6 +56,12 @@ def replacing(path: Path, text: str) -> Iterator[None]:
         raise
 
 
+def write(path: Path, text: str) -> None:
+    """Make or replace the file, whole or not at all."""
+    with replacing(path, text):
+        pass
+
+
 def shared_mode(path: Path) -> str:
     """The mode of a file that others than its owner may read or write, such as "0644"; empty when nobody may.
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bridge.data_dir import ADDRESSES, ADMIN_TOKEN, DataDir
+from bridge.data_dir import ADDRESSES, DataDir, is_running
 
 
 def mode(path: Path) -> int:
@@ -27,14 +27,17 @@ def test_made_for_its_owner_alone(folder: Path) -> None:
 
 
 def test_one_daemon_a_folder(folder: Path) -> None:
+    assert not is_running(folder)
     first = DataDir(folder)
     first.lock()
+    assert is_running(folder)
     first.publish("127.0.0.1:80", "127.0.0.1:1883")
     for _ in range(2):
         with pytest.raises(OSError, match=f"another daemon is running on {folder}"):
             DataDir(folder).lock()
     assert (folder / ADDRESSES).exists()  # the one that runs is still found
     first.release()
+    assert not is_running(folder)
     second = DataDir(folder)
     second.lock()
     second.release()
@@ -47,35 +50,6 @@ def test_a_folder_that_cannot_be_used(tmp_path: Path) -> None:
         DataDir(file).lock()
     with pytest.raises(OSError, match="file"):
         DataDir(file / "below").lock()
-
-
-def test_the_token_of_the_admin_is_made_once(folder: Path) -> None:
-    data_dir = DataDir(folder)
-    data_dir.lock()
-    token, made = data_dir.admin_token()
-    assert made
-    assert len(token) >= 43
-    assert mode(folder / ADMIN_TOKEN) == 0o600
-    assert (folder / ADMIN_TOKEN).read_text(encoding="ascii") == token + "\n"
-    assert data_dir.admin_token() == (token, False)
-    assert DataDir(folder).admin_token() == (token, False)
-    data_dir.release()
-
-
-@pytest.mark.parametrize("text", ["", "\n", "  \n"])
-def test_an_empty_token_is_none(folder: Path, text: str) -> None:
-    """The disk was full when it was written, or an admin asked for a new one by emptying the file."""
-    folder.mkdir(parents=True)
-    (folder / ADMIN_TOKEN).write_text(text, encoding="ascii")
-    token, made = DataDir(folder).admin_token()
-    assert made
-    assert token
-
-
-def test_a_token_that_an_admin_chose(folder: Path) -> None:
-    folder.mkdir(parents=True)
-    (folder / ADMIN_TOKEN).write_text("mine\n", encoding="ascii")
-    assert DataDir(folder).admin_token() == ("mine", False)
 
 
 def test_addresses_while_a_daemon_runs(folder: Path) -> None:
@@ -95,8 +69,6 @@ def test_what_a_crash_left_is_no_obstacle(folder: Path) -> None:
     data_dir = DataDir(folder)
     data_dir.lock()
     (folder / "addresses.new").write_text("half", encoding="utf-8")
-    (folder / "admin.new").write_text("half", encoding="utf-8")
     data_dir.publish("a:1", "b:2")
-    data_dir.admin_token()
     data_dir.release()
-    assert sorted(path.name for path in folder.iterdir()) == ["admin.token", "daemon.lock"]
+    assert sorted(path.name for path in folder.iterdir()) == ["daemon.lock"]

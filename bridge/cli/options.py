@@ -54,6 +54,11 @@ project_or_all: Decorator = click.option(
     show_default=True,
     help="Project it opens; '*' for every project.",
 )
+project_if_several: Decorator = click.option(
+    "--project",
+    callback=matching(PROJECT, f"{_PROJECT_RULE}, nor *", "*"),
+    help="Project it opens, if several have one of that name; '*' for one that opens every project.",
+)
 as_json: Decorator = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 device_id: Decorator = click.argument(
     "device_id", metavar="ID", callback=matching(DEVICE_ID, "1 to 128 letters, digits, _ or -")

@@ -18,6 +18,11 @@ APPLICATION_SCOPES = tuple(scope for scope in SCOPES if scope != "admin")
 TOKEN_NAME = re.compile(r"[A-Za-z0-9_.@-]{1,64}")
 
 
+ADMIN_NAME = "admin"
+"""The token of this name, for every project and with the scope `admin`, is the one whose text is kept in the data
+folder, for the commands on the daemon's own machine."""
+
+
 @dataclass(frozen=True, slots=True)
 class Principal:
     name: str

@@ -3,6 +3,7 @@
 from sqlite_utils import Database, Migrations
 
 from bridge.store.hearing_schema import untold
+from bridge.store.milestone_schema import milestones
 from bridge.store.retained_schema import retained_messages
 from bridge.store.session_schema import sessions
 
@@ -420,3 +421,6 @@ NAMES = {
 
 MIGRATIONS()(sessions)
 NAMES.add(sessions.__name__)
+
+MIGRATIONS()(milestones)
+NAMES.add(milestones.__name__)

@@ -5,15 +5,19 @@ import secrets
 from dataclasses import dataclass
 
 from bridge.model.errors import DuplicateToken, UnknownToken
-from bridge.model.principal import Principal
+from bridge.model.principal import ADMIN_NAME, Principal
 from bridge.store import statements
 from bridge.store.administration import Administration
 from bridge.store.connection import transaction
+from bridge.store.milestone_schema import ADMIN_REGISTERED
 
 FIND = "SELECT hash, scopes FROM token WHERE name = ? AND project IS ?"
 ADD = "INSERT INTO token (hash, name, project, scopes, created_at) VALUES (?, ?, ?, ?, ?)"
 REPLACE = "DELETE FROM token WHERE hash = ? OR (name = ? AND project IS ?)"
+ROTATE = "UPDATE token SET hash = ?, created_at = ? WHERE name = ? AND project IS ?"
 REVOKE = "DELETE FROM token WHERE name = ?"
+REACHED = "SELECT 1 FROM milestone WHERE name = ?"
+REACH = "INSERT INTO milestone (name, at) VALUES (?, ?) ON CONFLICT DO NOTHING"
 LIST = "SELECT name, project, scopes, created_at FROM token ORDER BY name, project"
 
 
@@ -26,7 +30,17 @@ class Token:
     """None: every project."""
     scopes: frozenset[str]
     created_at: int
-    """Milliseconds since the epoch."""
+    """Milliseconds since the epoch; of one that was rotated, when that was."""
+
+    @property
+    def is_admins(self) -> bool:
+        """Whether its text is kept in the data folder (`ADMIN_NAME`)."""
+        return self.name == ADMIN_NAME and self.project is None and "admin" in self.scopes
+
+
+def new_token() -> str:
+    """256 random bits, 43 characters."""
+    return secrets.token_urlsafe(32)
 
 
 def digest(token: str) -> bytes:
@@ -39,9 +53,12 @@ class Tokens(Administration):
     All methods may raise StoreUnavailable.
     """
 
-    def add_token(self, name: str, project: str | None, scopes: frozenset[str]) -> str:
-        """Returns the new token, which is not stored and cannot be shown again. Raises DuplicateToken."""
-        token = secrets.token_urlsafe(32)
+    def add_token(self, name: str, project: str | None, scopes: frozenset[str], token: str = "") -> str:
+        """Returns the new token, which is not stored and cannot be shown again. `token`: its text; empty: a random one.
+
+        Raises DuplicateToken.
+        """
+        token = token or new_token()
         with transaction(self._connection):
             if self._query(FIND, (name, project)):
                 raise DuplicateToken(f"there is a token {name}")
@@ -51,12 +68,33 @@ class Tokens(Administration):
 
     def put_token(self, name: str, token: str, project: str | None, scopes: frozenset[str]) -> None:
         """Makes `token` the token of that name; whatever had the name or was this token before is replaced."""
-        known = digest(token)
-        if self._query(FIND, (name, project)) == [(known, join_scopes(scopes))]:
+        if self._query(FIND, (name, project)) == [(digest(token), join_scopes(scopes))]:
             return
         with transaction(self._connection):
-            self._connection.execute(REPLACE, (known, name, project))
-            self._insert(known, name, project, scopes)
+            self._put(digest(token), name, project, scopes)
+        self._written()
+
+    def has_registered_admin(self) -> bool:
+        """Whether `register_admin` was called in the life of this database, whatever became of the token since."""
+        return bool(self._query(REACHED, (ADMIN_REGISTERED,)))
+
+    def register_admin(self, token: str) -> None:
+        """Makes `token` the admin's, once: `has_registered_admin` is true from then on."""
+        with transaction(self._connection):
+            self._put(digest(token), ADMIN_NAME, None, frozenset(("admin",)))
+            self._connection.execute(REACH, (ADMIN_REGISTERED, self._clock()))
+        self._written()
+
+    def rotate_token(self, name: str, project: str | None, token: str) -> None:
+        """Gives the token of that name a new text; project and scopes stay, the old text opens nothing any more.
+
+        Raises UnknownToken.
+        """
+        with transaction(self._connection):
+            changed = self._connection.execute(ROTATE, (digest(token), self._clock(), name, project))
+            if not changed.rowcount:
+                raise UnknownToken(f"there is no token {name}")
+            self._announce("token", name=name, project=project)
         self._written()
 
     def revoke_token(self, name: str) -> None:
@@ -82,6 +120,10 @@ class Tokens(Administration):
             return None
         name, project, scopes = rows[0]
         return Principal(name, project, split_scopes(scopes))
+
+    def _put(self, known: bytes, name: str, project: str | None, scopes: frozenset[str]) -> None:
+        self._connection.execute(REPLACE, (known, name, project))
+        self._insert(known, name, project, scopes)
 
     def _insert(self, known: bytes, name: str, project: str | None, scopes: frozenset[str]) -> None:
         self._connection.execute(ADD, (known, name, project, join_scopes(scopes), self._clock()))

@@ -4,6 +4,7 @@ import pytest
 
 from bridge.mqtt import Version
 from tests.acceptance.account import SECRET, Account
+from tests.acceptance.conftest import NewDaemon
 from tests.acceptance.daemon import Daemon
 from tests.acceptance.device import Login
 from tests.acceptance.waiting import eventually
@@ -83,6 +84,30 @@ def test_a_token_opens_the_api_until_it_is_revoked(daemon: Daemon, pump: Account
         daemon.command("token", "revoke", name)
         eventually(lambda: api.index(pump.id).status == 401, AT_ONCE)
         assert api.post(pump.id, "hello").error == "IOTDA.000002"
+
+
+def test_the_admins_token_is_rotated_and_revoked_for_good(new_daemon: NewDaemon) -> None:
+    daemon = new_daemon()
+    old = daemon.token
+
+    def status(token: str) -> int:
+        with daemon.api(token) as api:
+            return api.call("GET", "/v5/iot/default/devices").status
+
+    assert status(old) == 200
+    new = daemon.command("token", "rotate", "admin")
+    assert daemon.token == new
+    assert status(new) == 200
+    eventually(lambda: status(old) == 401, AT_ONCE)
+    daemon.restart()
+    assert (daemon.token, status(new), status(old)) == (new, 200, 401)
+    daemon.command("token", "revoke", "admin")
+    eventually(lambda: status(new) == 401, AT_ONCE)
+    own = daemon.command("token", "create", "admin", "--scopes", "admin")
+    (daemon.data_dir / "admin.token").write_text(new, encoding="ascii")  # from a backup
+    daemon.restart()
+    assert (status(own), status(new), status(old)) == (200, 401, 401)
+    assert 'msg="admin.token holds no token of an admin"' in daemon.log
 
 
 @pytest.mark.parametrize(

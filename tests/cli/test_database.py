@@ -25,6 +25,7 @@ COMMANDS = [
     ("token", "list"),
     ("token", "create", "x"),
     ("token", "revoke", "x"),
+    ("token", "rotate", "x"),
     ("key", "list"),
     ("key", "create", "x"),
     ("key", "revoke", "x"),
