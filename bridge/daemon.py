@@ -117,6 +117,7 @@ def _core(store: Store, settings: Settings, clock: Clock, closing: contextlib.As
     broker = MqttBroker(settings.mqtt, store, clock)
     broker.hub.keep_sessions_in(store)
     store.on_device_change(broker.hub.device_changed)
+    store.on_token_change(broker.hub.tokens_changed)
     delivery = Delivery(store, broker.hub, settings.delivery, clock, events.message_status)
     broker.listen(delivery)
     store.on_device_change(delivery.device_changed)

@@ -58,8 +58,8 @@ class Hub:
         self.router = Router(settings, access, self.outbound, self.retained)
         self.subscribing = Subscribing(self.router, self.feeds, plugins)
         self.sessions = Sessions(settings, self.wheel, self.router, self.outbound, plugins)
-        login = Login(directory, settings, plugins, clock)
-        self.handshake = Handshake(settings, login, access, self.sessions, clock, plugins=plugins)
+        self._login = Login(directory, settings, plugins, clock)
+        self.handshake = Handshake(settings, self._login, access, self.sessions, clock, plugins=plugins)
 
     def listen(self, listener: DownlinkListener) -> None:
         """To be called before the first connection."""
@@ -134,6 +134,16 @@ class Hub:
             self.disconnect(key)
         if device is None:
             self.sessions.end_of_device(key)
+
+    def tokens_changed(self) -> None:
+        """Tokens were added, rotated or revoked: the connections of admins whose token opens nothing any more end.
+
+        Raises StoreUnavailable.
+        """
+        admins = [session for session in self.sessions if session.identity.token and session.line is not None]
+        for session in admins:
+            if session.line is not None and not self._login.still_opens(session.identity):
+                session.line.refuse(ReasonCode.NOT_AUTHORIZED, "the token was revoked")
 
     def broadcast(self, project: str, topic: str, payload: bytes, ttl: int) -> int:
         """To all connected clients that have subscribed, each at the QoS of its subscription, at most 1; says how many.

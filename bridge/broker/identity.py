@@ -1,6 +1,6 @@
 """Who is connected, and which topics that opens."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from bridge.broker.base import Directory
 from bridge.broker.settings import MqttSettings
@@ -24,6 +24,8 @@ class Identity:
     """May use every topic of its project, also the devices' trees."""
     absent: int | None = None
     """The key of the device of a session that was restored: more is not known before its client is back."""
+    token: str = field(default="", repr=False)
+    """The access token that an admin showed; empty: none."""
 
     @property
     def device_key(self) -> int | None:

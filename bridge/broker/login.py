@@ -119,14 +119,20 @@ class Login:
         if not connect.username or not connect.password or not PROJECT.fullmatch(connect.username):
             return None
         try:
-            principal = self._directory.principal(connect.password.decode("ascii"))
+            token = connect.password.decode("ascii")
         except UnicodeDecodeError:
             return None
-        if principal is None:
+        if self._directory.principal(token) is None:
             return None
-        if not (principal.may("admin") and principal.may_enter(connect.username)):
+        identity = Identity(connect.username, unrestricted=True, token=token)
+        if not self.still_opens(identity):
             raise Refused(ReasonCode.NOT_AUTHORIZED, "the token does not open MQTT in this project")
-        return Identity(connect.username, unrestricted=True)
+        return identity
+
+    def still_opens(self, identity: Identity) -> bool:
+        """Whether the token of an admin opens MQTT in its project. Raises StoreUnavailable."""
+        principal = self._directory.principal(identity.token)
+        return principal is not None and principal.may("admin") and principal.may_enter(identity.project)
 
 
 def _shows_secret(device: Device, password: bytes | None) -> bool:

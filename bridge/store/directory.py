@@ -35,6 +35,7 @@ class Directory(Devices, Tokens, AccessKeys, Rules, Revocations):
         self._removal_watchers: list[Callable[[tuple[str, str]], None]] = []
         self._devices: Cache[tuple[str | None, str], Device] = Cache()
         self._called: Cache[str, tuple[Device, ...]] = Cache()
+        self._token_watchers: list[Callable[[], None]] = []
         self._principals: Cache[bytes, Principal] = Cache()
         self._access_keys: Cache[str, AccessKey] = Cache()
 
@@ -51,6 +52,10 @@ class Directory(Devices, Tokens, AccessKeys, Rules, Revocations):
         what it is now."""
         self._rule_watchers.append(callback)
 
+    def on_token_change(self, callback: Callable[[], None]) -> None:
+        """`callback()` after tokens were added, rotated or revoked; `principal` says what each opens now."""
+        self._token_watchers.append(callback)
+
     def look(self) -> None:
         """Takes notice of what has changed, whoever changed it. Raises StoreUnavailable."""
         while changes := self._changes.take():
@@ -61,6 +66,9 @@ class Directory(Devices, Tokens, AccessKeys, Rules, Revocations):
                 _tell(self._watchers, key)
                 if self._removal_watchers and self._is_gone(key):
                     _tell(self._removal_watchers, name)
+            if any(change.kind == "token" for change in changes):
+                for watcher in self._token_watchers:
+                    watcher()
             for rule_id in dict.fromkeys(change.name for change in changes if change.kind == "rule"):
                 _tell(self._rule_watchers, rule_id)
 

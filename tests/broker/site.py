@@ -91,6 +91,7 @@ class Site:
         self.broker.listen(self.heard)
         self.broker.hub.keep_sessions_in(self.store)
         self.store.on_device_change(self.broker.hub.device_changed)
+        self.store.on_token_change(self.broker.hub.tokens_changed)
         self.store.on_device_change(self.delivery.device_changed)
         self.store.on_device_change(self.replies.device_changed)
         self.delivery.start()

@@ -2,7 +2,7 @@
 
 import pytest
 
-from bridge.mqtt import Publish, Version
+from bridge.mqtt import Disconnect, Publish, Version
 from tests.broker.conftest import NewSite
 from tests.broker.site import SECRET, Site, mqtt
 
@@ -47,6 +47,23 @@ async def test_what_a_token_opens(site: Site, project: str | None, scopes: set[s
     token = site.store.add_token("ops", project, frozenset(scopes))
     client = await site.client()
     assert (await client.connect("console", "default", token)).reason_code == code
+
+
+@pytest.mark.parametrize("change", ["revoked", "rotated"])
+async def test_the_connection_of_an_admin_ends_with_its_token(site: Site, change: str) -> None:
+    """Those of other admins, and of devices, go on."""
+    device = await site.log_in(site.add_device())
+    lost, kept = (site.store.add_token(name, None, ADMIN) for name in ("lost", "kept"))
+    admin, other = await site.client(), await site.client()
+    for client, token in ((admin, lost), (other, kept)):
+        assert (await client.connect(token[:8], "default", token)).reason_code == 0
+    if change == "revoked":
+        site.store.revoke_token("lost")
+    else:
+        site.store.rotate_token("lost", None, "a-new-text")
+    assert (await admin.receive(Disconnect)).reason_code == 0x87
+    for client in (other, device):
+        await client.quiet()
 
 
 @pytest.mark.parametrize("username", ["", "no/project", "x" * 65])
