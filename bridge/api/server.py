@@ -9,6 +9,7 @@ from typing import Any, cast
 
 import uvicorn
 
+from bridge import listening
 from bridge.api.app import Api
 from bridge.api.body import DISCARD
 from bridge.api.cork import new_cork
@@ -116,6 +117,7 @@ def _listen(bind: str) -> socket.socket:
         if not 0 <= int(port) <= 65_535:
             raise ValueError("the port must be 0 to 65535")
         return socket.create_server((host.strip("[]"), int(port)), family=family, backlog=2048)
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise OSError(getattr(error, "errno", None), f"cannot listen on {bind}: {reason}") from error
+    except OSError as error:
+        raise listening.refusal("http.bind", bind, error) from error
+    except ValueError as error:
+        raise OSError(f"cannot listen on {bind}: {error}") from error

@@ -61,6 +61,8 @@ class MqttBroker:
         except BrokerError as error:
             self._shell.close_listeners()  # those that could be opened
             self.hub.wheel.stop()
+            if isinstance(error.__cause__, OSError):
+                raise error.__cause__ from error
             raise OSError(f"cannot listen on {self._binds} for MQTT: {error.__cause__ or error}") from error
         finally:
             self._shell.logger.disabled = False

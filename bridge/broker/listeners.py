@@ -9,6 +9,12 @@ from bridge.broker.tls import BadFile, Papers, Tls
 from bridge.model.errors import BadSettings
 
 _log = logging.getLogger(__name__)
+_BINDS = {
+    "mqtt": "mqtt.bind",
+    "mqtts": "mqtt.tls_bind",
+    "ws": "mqtt.websocket_bind",
+    "wss": "mqtt.websocket_tls_bind",
+}
 _PATHS = ("/mqtt", "/")
 """Where WebSockets are accepted unless a path is configured; to MQTT it makes no difference."""
 
@@ -30,6 +36,11 @@ class Listener:
     connections: int = 0
     stopping: bool = False
     """Nobody's answer is waited for any more."""
+
+    @property
+    def setting(self) -> str:
+        """The full key of the setting that says where it is bound."""
+        return _BINDS.get(self.name, f"mqtt.listeners.{self.name}.bind")
 
 
 def configured(settings: MqttSettings) -> list[Listener]:

@@ -13,6 +13,7 @@ from amqtt.broker import Broker
 from amqtt.contexts import BrokerConfig, ListenerConfig, ListenerType
 from amqtt.errors import BrokerError
 
+from bridge import listening
 from bridge.broker.hub import Hub
 from bridge.broker.link import Link
 from bridge.broker.listeners import Listener
@@ -65,15 +66,18 @@ class Shell(Broker):
         """amqtt reads packets through asyncio streams, with a task for each client; ours is a protocol without any,
         also over WebSocket. And amqtt's TLS asks for client certificates also where none can be accepted."""
         listener = self._configured[listener_name]
-        return await asyncio.get_running_loop().create_server(
-            lambda: self._connection(listener),
-            address.strip("[]") if address else None,
-            port,
-            backlog=_BACKLOG,
-            reuse_address=True,
-            ssl=listener.tls.context if listener.tls else None,
-            ssl_handshake_timeout=listener.connect_timeout if listener.tls else None,
-        )
+        try:
+            return await asyncio.get_running_loop().create_server(
+                lambda: self._connection(listener),
+                address.strip("[]") if address else None,
+                port,
+                backlog=_BACKLOG,
+                reuse_address=True,
+                ssl=listener.tls.context if listener.tls else None,
+                ssl_handshake_timeout=listener.connect_timeout if listener.tls else None,
+            )
+        except OSError as error:
+            raise listening.refusal(listener.setting, listener.bind, error) from error
 
     def _connection(self, listener: Listener) -> asyncio.Protocol:
         counted = self._counts

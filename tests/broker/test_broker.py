@@ -32,7 +32,7 @@ async def test_on_ipv6(new_site: NewSite) -> None:
 async def test_an_address_that_is_taken(new_site: NewSite, caplog: pytest.LogCaptureFixture) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         address = f"127.0.0.1:{other.getsockname()[1]}"
-        with pytest.raises(OSError, match=f"cannot listen on {address} for MQTT: .*in use"):
+        with pytest.raises(OSError, match=f"cannot listen on {address}: .*in use .* mqtt.bind"):
             await new_site(mqtt(bind=address))
     assert "Traceback" not in caplog.text
 

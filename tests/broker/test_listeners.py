@@ -152,7 +152,7 @@ async def test_all_of_ipv4_and_all_of_ipv6_on_one_port(new_site: NewSite) -> Non
 
 async def test_an_address_in_use(site: Site, new_site: NewSite) -> None:
     host, port = site.broker.address
-    with pytest.raises(OSError, match=rf"cannot listen on .*{host}:{port} for MQTT"):
+    with pytest.raises(OSError, match=rf"cannot listen on {host}:{port}: .*in use .* mqtt.listeners.other.bind"):
         await new_site(mqtt(listeners={"other": table(bind=f"{host}:{port}")}))
 
 
