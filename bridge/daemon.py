@@ -12,14 +12,14 @@ from typing import NamedTuple, Protocol
 
 import uvloop
 
-from bridge import __version__, admin_token, logs, private_files
+from bridge import __version__, admin_token, logs, private_files, welcome
 from bridge.api.app import create_app
 from bridge.api.dsps.dialect import Dsps
 from bridge.api.server import HttpServer
 from bridge.batch import Batches
 from bridge.broker import MqttBroker
 from bridge.config import Settings, secret_files
-from bridge.data_dir import ADMIN_TOKEN, DataDir
+from bridge.data_dir import DataDir
 from bridge.delivery import Delivery, Replies
 from bridge.events import Events
 from bridge.inbox import Inbox, Reports
@@ -86,8 +86,7 @@ async def serve(settings: Settings, clock: Clock) -> None:
         supervisor.ready()
         closing.callback(supervisor.stopping)
         _log.info("ready", extra=_where(_joined(*http.address), addresses))
-        if first_start:
-            _tell(_welcome(settings, _joined(*http.address), addresses["mqtt"]))
+        _greet(data_dir, _joined(*http.address), addresses["mqtt"], first_start=first_start)
 
         await stop.wait()
         ready = False
@@ -181,8 +180,14 @@ def _warn_of_shared(data_dir: DataDir, settings: Settings) -> None:
             _log.warning("a file with secrets is open to other users", extra={"file": file, "mode": mode})
 
 
-def _tell(text: str) -> None:
-    sys.stdout.write(text)
+def _greet(data_dir: DataDir, http: str, mqtt: str, *, first_start: bool) -> None:
+    """In full at the first start; later only a person at a terminal is reminded, as the log has a line of its own."""
+    program = welcome.program(sys.argv[0], sys.executable)
+    running = welcome.Running(program, data_dir.path, data_dir.admin_token, http, mqtt)
+    if first_start:
+        sys.stdout.write(welcome.first_steps(running))
+    elif sys.stdout.isatty():
+        sys.stdout.write(welcome.reminder(running))
     sys.stdout.flush()
 
 
@@ -206,17 +211,3 @@ def _start(part: _Part, closing: contextlib.AsyncExitStack) -> None:
 
 def _joined(host: str, port: int) -> str:
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-
-
-def _welcome(settings: Settings, http: str, mqtt: str) -> str:
-    """What somebody who has just started the daemon for the first time wants to do next."""
-    folder = settings.data_dir
-    return f"""
-device-bridge {__version__} is ready.  HTTP http://{http}   MQTT {mqtt}
-
-Add a device (this prints its secret), let it listen, and send it a message:
-  device-bridge device add my-device --data-dir {folder}
-  device-bridge listen my-device --secret SECRET --mqtt {mqtt}
-  curl -sS http://{http}/v5/iot/default/devices/my-device/messages \\
-       -H "X-Auth-Token: $(cat {folder}/{ADMIN_TOKEN})" -H 'Content-Type: application/json' -d '{{"message": "hello"}}'
-"""

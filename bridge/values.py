@@ -146,6 +146,14 @@ def split_address(text: str) -> tuple[str, int]:
     return host, int(port)
 
 
+def reachable(address: str) -> str:
+    """Where a client of the same machine reaches what listens on `HOST:PORT`: all addresses are none to connect to."""
+    host, port = split_address(address)
+    if host in WILDCARDS:
+        return f"127.0.0.1:{port}" if host == "0.0.0.0" else f"[::1]:{port}"  # noqa: S104 - compared, not bound
+    return address
+
+
 def refusing(parse: Callable[[Any], object]) -> Callable[[Any], None]:
     """The check of a value that somebody else parses, with a ValueError that is the second half of a sentence."""
 

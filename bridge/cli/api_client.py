@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 from bridge import private_files
 from bridge.cli.errors import Failed
 from bridge.data_dir import ADDRESSES, ADMIN_TOKEN
-from bridge.values import split_address
+from bridge.values import reachable
 
 Query: TypeAlias = Mapping[str, str | None]
 TIMEOUT = 90.0
@@ -140,11 +140,9 @@ def _parsed(text: str | bytes) -> dict[str, Any]:
 def address(data_dir: Path, name: str, default: str) -> str:
     """Where a running daemon listens (`name`: http or mqtt), from the file it leaves in its data folder."""
     try:
-        found = json.loads((data_dir / ADDRESSES).read_text(encoding="utf-8"))[name]
-        split_address(found)
+        return reachable(json.loads((data_dir / ADDRESSES).read_text(encoding="utf-8"))[name])
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return default
-    return str(found)
 
 
 def token(data_dir: Path, given: str | None) -> str:

@@ -12,7 +12,7 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import ClassVar
+from typing import BinaryIO, ClassVar
 
 from bridge.config import PREFIX, variable
 from bridge.model.clock import Clock, system_clock
@@ -88,13 +88,13 @@ class Daemon:
         status = Path(f"/proc/{self.pid}/status").read_text(encoding="ascii")
         return 1024 * int(status.partition("VmRSS:")[2].split()[0])
 
-    def start(self, notices: socket.socket | None = None) -> None:
-        """`notices`: a bound socket that hears what systemd would."""
+    def start(self, notices: socket.socket | None = None, stdout: BinaryIO | None = None) -> None:
+        """`notices`: a bound socket that hears what systemd would; `stdout`: instead of a file of the folder."""
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as own:
             if notices is None:
                 notices = own
                 notices.bind("\0device-bridge-" + secrets.token_hex(8))
-            self._process = self._spawn({"NOTIFY_SOCKET": "@" + notices.getsockname()[1:].decode()})
+            self._process = self._spawn({"NOTIFY_SOCKET": "@" + notices.getsockname()[1:].decode()}, stdout)
             self.alive[self.pid] = self
             self._wait_ready(notices)
         addresses = json.loads((self.data_dir / "addresses.json").read_text(encoding="utf-8"))
@@ -162,11 +162,11 @@ class Daemon:
         assert done.returncode == 0, done.stderr
         return done.stdout.strip()
 
-    def _spawn(self, environment: Mapping[str, str]) -> "subprocess.Popen[bytes]":
-        with self._log_file.open("ab") as log, (self._folder / "stdout").open("ab") as stdout:
+    def _spawn(self, environment: Mapping[str, str], stdout: BinaryIO | None = None) -> "subprocess.Popen[bytes]":
+        with self._log_file.open("ab") as log, (self._folder / "stdout").open("ab") as said:
             environment = _environment({**self._environment, **environment})
             return subprocess.Popen(
-                self._command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=stdout, stderr=log, env=environment
+                self._command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=stdout or said, stderr=log, env=environment
             )
 
     def _wait_ready(self, notices: socket.socket) -> None:

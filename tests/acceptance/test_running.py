@@ -4,9 +4,11 @@ import base64
 import http.client
 import json
 import os
+import pty
 import signal
 import socket
 import stat
+import subprocess
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -89,6 +91,52 @@ def test_a_second_daemon_on_the_same_folder_is_refused_in_one_line(daemon: Daemo
     with daemon.api("") as api:
         assert api.call("GET", "/readyz").status == 200
     assert (daemon.data_dir / "addresses.json").exists()
+
+
+def _needs_ipv6() -> None:
+    try:
+        socket.create_server(("::1", 0), family=socket.AF_INET6).close()
+    except OSError:
+        pytest.skip("this machine has no IPv6")
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "[::]"])  # noqa: S104 - our own daemon
+def test_the_commands_of_the_first_start_work_when_they_are_pasted(tmp_path: Path, host: str) -> None:
+    """In a shell that is somewhere else, and with a data folder that has to be quoted."""
+    if host == "[::]":
+        _needs_ipv6()
+    binds = {"http.bind": f"{host}:0", "mqtt.bind": f"{host}:0"}
+    daemon = Daemon(tmp_path, binds, data_dir=tmp_path / "it's the data")
+    try:
+        daemon.start()
+        told = eventually(lambda: (tmp_path / "stdout").read_text(encoding="utf-8"))
+        commands = [line for line in told.splitlines() if line.startswith("  ")]
+        pasted = "\n".join([*commands, "kill %1"])
+        done = subprocess.run(["bash"], input=pasted, capture_output=True, text=True, cwd="/", check=False, timeout=60)
+        assert "Error" not in done.stderr, done.stderr
+        assert "reply after" in done.stdout
+        (answer,) = (line for line in done.stdout.splitlines() if line.startswith('{"message_id"'))
+        assert '"status":"DELIVERED"' in answer
+        daemon.restart()
+        assert (tmp_path / "stdout").read_text(encoding="utf-8") == told  # a log is not reminded
+    finally:
+        daemon.close()
+
+
+def test_a_person_who_starts_it_again_is_reminded(new_daemon: NewDaemon, tmp_path: Path) -> None:
+    daemon = new_daemon()
+    daemon.stop()
+    terminal, other_end = pty.openpty()
+    with os.fdopen(terminal, "rb", buffering=0) as screen, os.fdopen(other_end, "wb", buffering=0) as stdout:
+        daemon.start(stdout=stdout)
+        said = b""
+        while said.count(b"\n") < 2:
+            said += screen.read(1000)
+    first, second = said.decode().splitlines()
+    assert first.endswith(f"is ready.  HTTP http://127.0.0.1:{daemon.http[1]}   MQTT 127.0.0.1:{daemon.mqtt[1]}")
+    command = second.partition(": ")[2]
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, cwd="/", check=True, timeout=60)
+    assert done.stdout.startswith("ID ")
 
 
 @pytest.mark.parametrize("listener", ["http.bind", "mqtt.bind", "mqtt.websocket_bind"])
