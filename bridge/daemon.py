@@ -13,7 +13,7 @@ from typing import NamedTuple, Protocol
 import uvloop
 
 from bridge import __version__, admin_token, logs, private_files, welcome
-from bridge.api.app import create_app
+from bridge.api.app import Api, create_app
 from bridge.api.dsps.dialect import Dsps
 from bridge.api.server import HttpServer
 from bridge.batch import Batches
@@ -21,6 +21,7 @@ from bridge.broker import MqttBroker
 from bridge.config import Settings, secret_files
 from bridge.data_dir import DataDir
 from bridge.delivery import Delivery, Replies
+from bridge.descriptors import Descriptors, raise_limit, warn_unless_enough
 from bridge.events import Events
 from bridge.inbox import Inbox, Reports
 from bridge.model.clock import Clock, system_clock
@@ -64,10 +65,14 @@ async def serve(settings: Settings, clock: Clock) -> None:
         _warn_of_shared(data_dir, settings)
         first_start = admin_token.settle(data_dir.admin_token, store)
 
+        descriptors = Descriptors(raise_limit())
+        warn_unless_enough(descriptors, settings.mqtt.max_connections)
+        closing.callback(descriptors.stop)
         core = _core(store, settings, clock, closing)
+        core.broker.hub.admit_by(descriptors.admit)
         await core.batches.start()
         closing.push_async_callback(core.batches.stop)
-        http = _http(core, store, settings, clock, lambda: ready)
+        http = HttpServer(_app(core, store, settings, clock, lambda: ready), settings.http, descriptors.admit)
         await core.broker.start()
         closing.push_async_callback(core.broker.stop)
         await http.start()
@@ -144,9 +149,8 @@ def _core(store: Store, settings: Settings, clock: Clock, closing: contextlib.As
     return _Core(broker, delivery, replies, batches, events, inbox, registry, rules, webhooks)
 
 
-def _http(core: _Core, store: Store, settings: Settings, clock: Clock, ready: Callable[[], bool]) -> HttpServer:
-    """Not listening yet."""
-    app = create_app(
+def _app(core: _Core, store: Store, settings: Settings, clock: Clock, ready: Callable[[], bool]) -> Api:
+    return create_app(
         messages=core.delivery,
         replies=core.replies,
         devices=core.registry,
@@ -162,7 +166,6 @@ def _http(core: _Core, store: Store, settings: Settings, clock: Clock, ready: Ca
         broadcasts=core.broker.hub,
         dsps=Dsps(core.events.channels, store, logs.set_level, settings.channels),
     )
-    return HttpServer(app, settings.http)
 
 
 def _stop_signal() -> asyncio.Event:

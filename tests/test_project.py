@@ -19,6 +19,7 @@ import pytest
 from bridge import __version__, config
 from bridge.cli.main import cli
 from bridge.cli.run import run
+from bridge.descriptors import Descriptors
 from bridge.model.clock import system_clock
 from bridge.store import Admin
 
@@ -201,7 +202,7 @@ def test_the_unit_agrees_with_the_settings() -> None:
     service = unit()["Service"]
     assert service["StateDirectory"] == "device-bridge"
     assert float(service["TimeoutStopSec"]) > config.SPECS["http.shutdown_wait"].default
-    assert int(service["LimitNOFILE"]) > config.SPECS["mqtt.max_connections"].default
+    assert Descriptors(int(service["LimitNOFILE"])).for_connections > config.SPECS["mqtt.max_connections"].default
     assert service["Type"] == "notify"
     assert int(service["WatchdogSec"]) > 0
 

@@ -44,12 +44,21 @@ class HttpProtocol(HttpToolsProtocol):
     """
 
     def __init__(
-        self, *args: Any, max_discard: int, max_body: int, cork: Cork, reading: Reading, direct: Direct, **kwargs: Any
+        self,
+        *args: Any,
+        max_discard: int,
+        max_body: int,
+        cork: Cork,
+        reading: Reading,
+        direct: Direct,
+        admits: Callable[[int], bool],
+        **kwargs: Any,
     ) -> None:
         super().__init__(*args, **kwargs)
         self._cork = cork
         self._reading = reading
         self._direct = direct
+        self._admits = admits
         self._max_body = max_body
         self._plain: re.Match[bytes] | None = None
         self._body = b""
@@ -68,6 +77,8 @@ class HttpProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(cast("asyncio.Transport", CorkedTransport(transport, self._cork)))
         self.timeout_keep_alive_task = self.loop.call_later(HEAD_WAIT, self.timeout_keep_alive_handler)
+        if not self._admits(transport.get_extra_info("socket").fileno()):
+            transport.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._unset_keepalive_if_required()

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import functools
 import socket
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from typing import Any, cast
 
 import uvicorn
@@ -21,11 +21,14 @@ KEEP_ALIVE = 75
 
 
 class HttpServer:
-    """Serves one application on one address. Belongs to the running event loop; starts and stops once."""
+    """Serves one application on one address. Belongs to the running event loop; starts and stops once.
 
-    def __init__(self, app: Api, settings: HttpSettings) -> None:
+    `admits(descriptor)`: whether a new connection may keep its file descriptor; None: all may.
+    """
+
+    def __init__(self, app: Api, settings: HttpSettings, admits: Callable[[int], bool] | None = None) -> None:
         self._bind = settings.bind
-        self._server = _Server(_config(app, settings))
+        self._server = _Server(_config(app, settings, admits or (lambda _: True)))
         self._task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -85,7 +88,7 @@ class _Server(uvicorn.Server):
             cast("HttpProtocol", connection).give_up()
 
 
-def _config(app: Api, settings: HttpSettings) -> uvicorn.Config:
+def _config(app: Api, settings: HttpSettings, admits: Callable[[int], bool]) -> uvicorn.Config:
     protocol = functools.partial(
         HttpProtocol,
         max_discard=DISCARD * settings.max_body,
@@ -93,6 +96,7 @@ def _config(app: Api, settings: HttpSettings) -> uvicorn.Config:
         cork=new_cork(),
         reading=new_reading(),
         direct=app.direct,
+        admits=admits,
     )
     return uvicorn.Config(
         cast("Any", app),

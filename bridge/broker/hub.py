@@ -1,6 +1,7 @@
 """The broker's engine as one: connections and downlinks, around sessions and router."""
 
 import asyncio
+from collections.abc import Callable
 
 from bridge.broker.base import (
     ConnectionListener,
@@ -46,6 +47,7 @@ class Hub:
         self._directory = directory
         self._clock = clock
         self._lines: set[Line] = set()
+        self._admits: Callable[[int], bool] = lambda _: True
         self.keeping: Keeping | None = None
         loop = asyncio.get_running_loop()
         self.wheel = Wheel(loop)
@@ -98,9 +100,17 @@ class Hub:
         if session is not None and session.line is not None:
             session.line.refuse(ReasonCode.ADMINISTRATIVE_ACTION, "disconnected by an administrator")
 
+    def admit_by(self, admits: Callable[[int], bool]) -> None:
+        """`admits(descriptor)`: whether a new connection may keep its file descriptor. To be called before the first
+        one."""
+        self._admits = admits
+
     def opened(self, line: Line) -> None:
         self._lines.add(line)
         line.listener.connections += 1
+        if not self._admits(line.descriptor):
+            line.abort()
+            return
         crowded = line.listener.connections > line.listener.max_connections
         if crowded or len(self._lines) > self.settings.max_connections:
             line.refuse(ReasonCode.SERVER_BUSY, "too many connections", answer=False)

@@ -90,6 +90,13 @@ class Line(Protocol):
     authentication: "Authentication | None"
     """What the client that named an authentication method in its CONNECT exchanges."""
 
+    @property
+    def descriptor(self) -> int:
+        """The number of its file descriptor; -1 when it has none any more."""
+
+    def abort(self) -> None:
+        """Cut the connection off."""
+
     def begin(self, session: "Session", connect: Connect, keep_alive: int) -> None:
         """The CONNECT is accepted; from now on this is the session's connection."""
 

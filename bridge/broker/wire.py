@@ -135,6 +135,12 @@ class Wire(asyncio.Protocol):  # [MQTT-4.2.0-1]
             self._transport.abort()
 
     @property
+    def descriptor(self) -> int:
+        """The number of its file descriptor; -1 when it has none any more."""
+        socket = self._transport.get_extra_info("socket") if self._transport else None
+        return -1 if socket is None else int(socket.fileno())
+
+    @property
     def peer(self) -> str:
         name = self._transport.get_extra_info("peername") if self._transport else None
         return f"{name[0]}:{name[1]}" if isinstance(name, tuple) else "-"
