@@ -26,15 +26,22 @@ class Running(NamedTuple):
 def program(argv0: str, executable: str) -> str:
     """How a shell calls the command that this process is, whatever its working directory. `argv0`: sys.argv[0];
     `executable`: the path of the interpreter."""
-    script = Path(argv0).absolute()
-    if script.name == "__main__.py" or not os.access(script, os.X_OK):  # python -m bridge
-        script = Path(executable).with_name(_COMMAND)
-        if not script.exists():
-            return f"{shlex.quote(executable)} -m bridge"
-    found = shutil.which(script.name)
-    if found and Path(found).samefile(script):
-        return shlex.quote(script.name)
-    return shlex.quote(str(script))
+    path = script(argv0, executable)
+    if path is None:
+        return f"{shlex.quote(executable)} -m bridge"
+    found = shutil.which(path.name)
+    if found and Path(found).samefile(path):
+        return shlex.quote(path.name)
+    return shlex.quote(str(path))
+
+
+def script(argv0: str, executable: str) -> Path | None:
+    """The file of the command, absolute; None when the package was not installed with one."""
+    called = Path(argv0).absolute()
+    if called.name != "__main__.py" and os.access(called, os.X_OK):
+        return called
+    beside = Path(executable).with_name(_COMMAND)  # python -m bridge
+    return beside if beside.exists() else None
 
 
 def first_steps(running: Running) -> str:

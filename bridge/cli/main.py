@@ -13,6 +13,7 @@ from bridge.cli.suggestions import SuggestingGroup
 COMMANDS = {
     "run": "bridge.cli.run:run",
     "device": "bridge.cli.device:device",
+    "config": "bridge.cli.config:config",
     "token": "bridge.cli.token:token",
     "key": "bridge.cli.key:key",
     "send": "bridge.cli.send:send",
