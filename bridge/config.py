@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from bridge import listener_tables, values
+from bridge import listener_tables, private_files, values
 from bridge.api.dsps.rules import parse_rules
 from bridge.api.dsps.settings import ChannelSettings, check_prefix
 from bridge.api.dsps.token_settings import SECRET_SIZES, parse_token_settings
@@ -144,7 +144,8 @@ def _from_file(path: Path | None, problems: list[str]) -> Iterator[_Given]:
     try:
         document = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        problems.append(f"The configuration file {path} cannot be read: {error.strerror}. Correct its path or rights.")
+        why = private_files.obstacle(path, to_read=True) or f"{error.strerror}. Correct its path or rights"
+        problems.append(f"The configuration file {path} cannot be read: {why}.")
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         problems.append(f"The configuration file {path} is not valid TOML: {error}.")
     else:

@@ -66,7 +66,6 @@ async def serve(settings: Settings, clock: Clock) -> None:
         first_start = admin_token.settle(data_dir.admin_token, store)
 
         descriptors = Descriptors(raise_limit())
-        warn_unless_enough(descriptors, settings.mqtt.max_connections)
         closing.callback(descriptors.stop)
         core = _core(store, settings, clock, closing)
         core.broker.hub.admit_by(descriptors.admit)
@@ -88,6 +87,7 @@ async def serve(settings: Settings, clock: Clock) -> None:
             asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, core.broker.reload)
         addresses = {name: _joined(*address) for name, address in core.broker.addresses.items()}
         data_dir.publish(_joined(*http.address), **addresses)
+        warn_unless_enough(descriptors, settings.mqtt.max_connections)
         supervisor.ready()
         closing.callback(supervisor.stopping)
         _log.info("ready", extra=_where(_joined(*http.address), addresses))

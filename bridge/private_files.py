@@ -76,25 +76,25 @@ def shared_mode(path: Path) -> str:
     return f"{mode:04o}" if mode & granted else ""
 
 
-def obstacle(path: Path) -> str:
-    """Why this process may not read and write the file, and what to do, as one sentence; empty when it may.
+def obstacle(path: Path, *, to_read: bool = False) -> str:
+    """Why this process may not read and write the file, or only read it, and what to do; empty when it may.
 
     A file that is missing may be used when it can be made.
     """
     try:
-        return _obstacle(path.absolute())
+        return _obstacle(path.absolute(), os.R_OK if to_read else os.R_OK | os.W_OK)
     except OSError:  # it has changed meanwhile, and who asked has an error of its own to report
         return ""
 
 
-def _obstacle(path: Path) -> str:
+def _obstacle(path: Path, rights: int) -> str:
     for folder in reversed(path.parents):
         if not os.access(folder, os.X_OK, effective_ids=True):
             return _belongs(folder) if folder.is_dir() else f"there is no folder {folder}"
     if path.is_dir():
         return f"{path} is a folder"
     for place in (path, path.parent) if path.exists() else (path.parent,):
-        if not os.access(place, os.R_OK | os.W_OK, effective_ids=True):
+        if not os.access(place, rights, effective_ids=True):
             return _belongs(place)
     return ""
 

@@ -24,8 +24,8 @@ class ApiClient:
     def __init__(self, url: str, token: str, project: str) -> None:
         """`url`: `http://HOST:PORT`, `https://…`, or just `HOST:PORT`."""
         parts = urllib.parse.urlsplit(url if "://" in url else f"http://{url}")
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise Failed(f"{url!r} is not HOST:PORT and not an http or https URL")
+        if parts.scheme not in ("http", "https") or not parts.hostname or not _has_port(parts):
+            raise Failed(f"--http: {url!r} is not HOST:PORT and not an http or https URL")
         self._url = f"{parts.scheme}://{parts.netloc}"
         self._netloc = parts.netloc
         self._secure = parts.scheme == "https"
@@ -97,6 +97,14 @@ class ApiClient:
             raise Failed(f"the daemon at {self._url} did not answer within {patience:g} s") from None
         except (OSError, ValueError, http.client.HTTPException) as error:
             raise Failed(f"the daemon at {self._url} cannot be reached: {_reason(error)}") from None
+
+
+def _has_port(parts: urllib.parse.SplitResult) -> bool:
+    """Whether the port, if there is one, is a port."""
+    try:
+        return parts.port is None or parts.port > 0
+    except ValueError:
+        return False
 
 
 def _body(message: str, fields: dict[str, Any]) -> bytes:

@@ -21,6 +21,10 @@ def reported() -> Iterator[None]:
         yield
     except BridgeError as error:
         raise Failed(str(error) or _words(type(error).__name__)) from None
+    except BrokenPipeError:
+        raise  # who read the output has enough of it, which click ends in silence
+    except UnicodeError:
+        raise Failed("what was given is not text in UTF-8") from None
     except OSError as error:
         raise Failed(_os_error(error)) from None
 

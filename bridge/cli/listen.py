@@ -17,7 +17,9 @@ VERSIONS = {"5": 5, "3.1.1": 4, "3.1": 3}
 
 @click.command()
 @options.device_id
-@click.option("--secret", required=True, envvar="DEVICE_BRIDGE_SECRET", help="The device's secret.")
+@click.option(
+    "--secret", required=True, envvar="DEVICE_BRIDGE_SECRET", help="The device's secret. Also DEVICE_BRIDGE_SECRET."
+)
 @click.option(
     "--mqtt",
     envvar="DEVICE_BRIDGE_MQTT",

@@ -104,6 +104,7 @@ token_text: Decorator = click.option(
     "--token",
     envvar="DEVICE_BRIDGE_TOKEN",
     metavar="TOKEN",
+    callback=matching(re.compile(r"[!-~]+"), "visible ASCII characters"),
     help="Access token. Also DEVICE_BRIDGE_TOKEN.  [default: the data folder's admin.token]",
 )
 

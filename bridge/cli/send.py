@@ -91,11 +91,11 @@ def send(
 
 def _json_text(message: str, is_json: bool) -> str:
     """The message as JSON text; what is JSON already stays as it is."""
+    message.encode()  # bytes that are no UTF-8 are refused, not sent as something else
     if not is_json:
         return json.dumps(message)
     try:
         json.loads(message)
-        message.encode()
     except ValueError as error:
         raise click.BadParameter(f"it is not JSON: {error}.", param_hint="MESSAGE") from None
     return message

@@ -68,6 +68,21 @@ def test_files_with_secrets_that_others_may_read_are_named_at_the_start(new_daem
         assert any(f"file={file} mode=0644" in line and "level=warning" in line for line in lines)
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+def test_a_daemon_that_root_runs_leaves_nothing_that_the_owner_cannot_open(
+    new_daemon: NewDaemon, tmp_path: Path
+) -> None:
+    folder = tmp_path / "of-somebody"
+    folder.mkdir(mode=0o700)
+    os.chown(folder, 1234, 1234)
+    daemon = new_daemon(data_dir=folder)
+    daemon.command("device", "add", "lamp")
+    daemon.command("token", "rotate", "admin")
+    owners = {file.name: file.stat().st_uid for file in folder.iterdir()}
+    assert {"addresses.json", "admin.token", "bridge.db", "bridge.db-shm", "bridge.db-wal"} < owners.keys()
+    assert set(owners.values()) == {1234}
+
+
 def test_addresses_are_written_down_while_the_daemon_runs(daemon: Daemon) -> None:
     addresses = json.loads((daemon.data_dir / "addresses.json").read_text(encoding="utf-8"))
     assert addresses == {"http": f"127.0.0.1:{daemon.http[1]}", "mqtt": f"127.0.0.1:{daemon.mqtt[1]}"}

@@ -138,6 +138,16 @@ def test_a_mode_that_shuts_the_owner_out(call: Call, open_folder: Path) -> None:
     assert f"{folder / 'bridge.db'} has mode 0400: chmod u+rw {folder / 'bridge.db'}" in result.stderr
 
 
+@only_root
+def test_a_configuration_that_may_not_be_read(call: Call, open_folder: Path) -> None:
+    file = open_folder / "device-bridge.toml"
+    file.touch(0o600)
+    with as_user(NOBODY):
+        result = call("run", "--config", str(file))
+    sentence = f"{file} belongs to the user root, and this is nobody: run it as root (sudo -u root …)"
+    assert result.stderr.splitlines()[1] == f"  The configuration file {file} cannot be read: {sentence}."
+
+
 def test_a_database_that_is_a_folder(call: Call, data_dir: Path) -> None:
     (data_dir / "bridge.db").mkdir(parents=True)
     assert call("device", "list").stderr.endswith(f"{data_dir / 'bridge.db'} is a folder\n")

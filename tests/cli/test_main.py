@@ -9,7 +9,9 @@ import pytest
 from bridge import __version__, data_dir
 from bridge.cli import errors, output
 from bridge.cli.main import COMMANDS
+from bridge.model.clock import system_clock
 from bridge.model.errors import UnknownDevice
+from bridge.store import Admin
 from tests.cli.conftest import Call
 
 
@@ -56,6 +58,16 @@ def test_both_ways_to_start_it(command: list[str]) -> None:
     assert done.stdout == f"device-bridge, version {__version__}\n"
 
 
+def test_a_reader_that_has_enough_is_no_error(tmp_path: Path) -> None:
+    """As in `device-bridge device list | head -1`."""
+    with Admin.open(tmp_path / "bridge.db", system_clock) as admin:
+        for number in range(2000):
+            admin.add_device("default", f"a-device-with-a-long-name-{number}", "12345678")
+    command = f"'{sys.executable}' -m bridge device list --data-dir '{tmp_path}' | head -1"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=True)
+    assert (done.stdout.split(), done.stderr) == (["ID", "STATE", "CONNECTION", "CREATED"], "")
+
+
 @pytest.mark.parametrize(
     ("error", "text"),
     [
@@ -65,6 +77,7 @@ def test_both_ways_to_start_it(command: list[str]) -> None:
         (OSError(98, "Address already in use"), "Address already in use"),
         (OSError("another daemon is running"), "another daemon is running"),
         (TimeoutError(), "TimeoutError"),
+        (UnicodeDecodeError("utf-8", b"\xff", 0, 1, "invalid"), "what was given is not text in UTF-8"),
     ],
 )
 def test_expected_errors_become_one_line(error: Exception, text: str) -> None:

@@ -235,11 +235,25 @@ def test_a_daemon_that_does_not_answer(call: Call, monkeypatch: pytest.MonkeyPat
     assert (result.exit_code, result.stderr) == (1, f"Error: the daemon at {url} did not answer within 0.05 s\n")
 
 
-@pytest.mark.parametrize("url", ["ftp://x", "http://", "x:y"])
+@pytest.mark.parametrize("url", ["ftp://x", "http://", "x:y", "127.0.0.1:99999", "127.0.0.1:0"])
 def test_an_address_that_is_none(call: Call, url: str) -> None:
     result = call("send", "pump-1", "x", "--http", url)
-    assert result.exit_code == 1
-    assert len(result.stderr.splitlines()) == 1
+    problem = f"--http: {url!r} is not HOST:PORT and not an http or https URL"
+    assert (result.exit_code, result.stderr) == (1, f"Error: {problem}\n")
+
+
+@pytest.mark.parametrize("token", ["é", "a b", "a\n"])
+def test_an_impossible_token(call: Call, token: str) -> None:
+    result = call("send", "pump-1", "x", "--token", token)
+    assert result.exit_code == 2
+    assert "visible ASCII" in result.stderr
+
+
+@pytest.mark.parametrize("form", [(), ("--json",)])
+def test_a_message_that_is_no_text(call: Call, form: tuple[str, ...]) -> None:
+    """Python has bytes of the command line that are no UTF-8 as surrogates."""
+    result = call("send", "pump-1", '"\udcff"', *form)
+    assert (result.exit_code, result.stderr) == (1, "Error: what was given is not text in UTF-8\n")
 
 
 def test_the_running_daemon_is_found(ok: Ok, api_server: ApiServer, data_dir: Path) -> None:
