@@ -10,6 +10,7 @@ from bridge.api.dsps.rules import Permission, Rules
 from bridge.api.dsps.tokens import TokenCheck
 from bridge.api.faults import NoCredentials
 from bridge.api.resource import Call
+from bridge.api.signature import is_signature
 from bridge.model.device import DEFAULT_PROJECT, PROJECT
 from bridge.model.principal import Principal
 
@@ -77,6 +78,11 @@ class Gate:
             return Caller(await self._check.signer(call), None)
         except NoCredentials as error:
             raise reason or error from None
+
+    def shows_token(self, call: Call) -> bool:
+        """Whether a request that was let in showed a token, which can be looked at again. A signature is for one
+        moment."""
+        return not is_signature(call.fields.get(b"authorization", b"")) or self._check.bearer(call.fields) is not None
 
     def project(self, call: Call, caller: Caller, scope: str) -> str:
         """The project whose channels are meant. Errors: Refusal, Forbidden."""

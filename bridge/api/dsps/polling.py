@@ -84,12 +84,20 @@ class PollingSubscribers:
     async def stream(self, call: Call) -> Response:
         """Last-Event-ID acknowledges what was read before. A browser cannot send Authorization with an EventSource, so
         the parameter access_token may stand for it here (RFC 6750, section 2.3)."""
-        locator = await self._locator(call, parameters(call.scope["query_string"]).get("access_token"))
+        enter = partial(self._locator, call, parameters(call.scope["query_string"]).get("access_token"))
+        locator = await enter()
         if last := call.fields.get(b"last-event-id"):
             await self._channels.acknowledge(*locator, Handles(*locator).decode(last.decode("latin-1")))
         elif not self._channels.knows(*locator):
             raise UnknownSubscriber
-        return EventStream(self._channels, locator, call, heartbeat=self._heartbeat, ready=self._ready)
+        return EventStream(
+            self._channels,
+            locator,
+            call,
+            heartbeat=self._heartbeat,
+            ready=self._ready,
+            enter=enter if self._gate.shows_token(call) else None,
+        )
 
     async def _locator(self, call: Call, token: str | None = None) -> Locator:
         place = await self._gate.enter(call, READ, token)

@@ -1,7 +1,7 @@
 """A subscriber's events as Server-Sent Events (HTML Living Standard, section 9.2)."""
 
 import asyncio
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from contextlib import suppress
 
 from starlette.responses import Response
@@ -9,8 +9,10 @@ from starlette.types import Receive, Scope, Send
 
 from bridge.api.base import Channels
 from bridge.api.connection import Gone, while_connected
+from bridge.api.dsps.errors import Refusal
 from bridge.api.dsps.handle import Handles
 from bridge.api.dsps.render import render_event
+from bridge.api.faults import Fault
 from bridge.api.resource import Call
 from bridge.model.errors import StoreUnavailable, UnknownSubscriber
 from bridge.model.event import Event
@@ -23,7 +25,10 @@ COMMENT = b":\n\n"
 
 
 class EventStream(Response):
-    """Sends until the client leaves, the subscriber is removed or the daemon stops.
+    """Sends until the client leaves, the subscriber is removed, its token is revoked or expires, or the daemon stops.
+
+    `enter`: raises when the credentials of the request open the channel no longer; called once a heartbeat. None: they
+    are not looked at again.
 
     What was sent is not acknowledged by that: the client does, by a call, or by Last-Event-ID when it comes back.
     """
@@ -38,6 +43,7 @@ class EventStream(Response):
         *,
         heartbeat: float,
         ready: Callable[[], bool],
+        enter: Callable[[], Awaitable[object]] | None,
     ) -> None:
         super().__init__(headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
         del self.headers["content-length"]
@@ -47,20 +53,25 @@ class EventStream(Response):
         self._call = call
         self._heartbeat = heartbeat
         self._ready = ready
+        self._enter = enter
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
         if scope["method"] != "HEAD":
             # The answer has begun, so there is no other way left to say any of these than to end it. The client comes
             # back, and is told then. Cancelled: the daemon stops, and the client does not read.
-            with suppress(Gone, UnknownSubscriber, StoreUnavailable, asyncio.CancelledError):
+            with suppress(Gone, Fault, Refusal, UnknownSubscriber, StoreUnavailable, asyncio.CancelledError):
                 await while_connected(self._call, self._send_events(send))
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
     async def _send_events(self, send: Send) -> None:
         await _write(send, COMMENT)
-        after = 0
+        after, loop = 0, asyncio.get_running_loop()
+        checked = loop.time()
         while True:
+            if self._enter is not None and loop.time() - checked >= self._heartbeat:
+                await self._enter()
+                checked = loop.time()
             polled = await self._channels.poll(*self._locator, at_most=AT_ONCE, wait=self._heartbeat, after=after)
             if polled.events:
                 after = polled.events[-1].position

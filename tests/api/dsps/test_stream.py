@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,9 +13,11 @@ from bridge.api.server import HttpServer
 from tests.api.client import Client, head
 from tests.api.conftest import Readiness
 from tests.api.dsps.conftest import StartServer
-from tests.api.dsps.memory import MemoryChannels
+from tests.api.dsps.issuer import SECOND, Issuer
+from tests.api.dsps.memory import MemoryChannels, MemoryRevocations
 from tests.api.dsps.waiting import until
 from tests.api.memory import PROJECT
+from tests.api.signing import PUSHER_AK, Outgoing
 
 NEWS = "/channel/news"
 APP = NEWS + "/subscription/polling/app"
@@ -134,6 +137,36 @@ async def test_a_quiet_stream_has_heartbeats(start_server: StartServer, channels
     async with start_server(ChannelSettings(heartbeat=0.01)) as server, Client(server.address) as client:
         events = await opened(client)
         for _ in range(3):
+            assert await events.block() == ":"
+
+
+async def test_a_stream_ends_with_its_token(
+    start_server: StartServer, channels: MemoryChannels, revocations: MemoryRevocations, tmp_path: Path
+) -> None:
+    issuer = Issuer(tmp_path)
+    await channels.subscribe(PROJECT, "news", "app")
+    settings = ChannelSettings(heartbeat=0.01, jwt=issuer.settings)
+    async with start_server(settings) as server, Client(server.address) as client:
+        events = await opened(client, Authorization=f"Bearer {issuer.token(jti='j-1')}")
+        for _ in range(3):
+            assert await events.block() == ":"
+        revocations.revoked["j-1"] = SECOND + 60
+        blocks: list[str | None] = [":"]
+        while blocks[-1] is not None and len(blocks) < 500:
+            blocks.append(await events.block())
+        assert blocks[-1] is None
+        assert set(blocks[:-1]) <= {":"}
+
+
+async def test_a_signature_is_looked_at_once(start_server: StartServer, channels: MemoryChannels) -> None:
+    """It covers the body, which is read, and its time passes."""
+    await channels.subscribe(PROJECT, "news", "app")
+    async with start_server(ChannelSettings(heartbeat=0.01)) as server, Client(server.address) as client:
+        client.writer.write(Outgoing("GET", STREAM, body="").signed(ak=PUSHER_AK).wire())
+        events = Events(client)
+        await events.open()
+        assert b" 200 OK" in events.head
+        for _ in range(5):
             assert await events.block() == ":"
 
 
