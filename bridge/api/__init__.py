@@ -14,6 +14,7 @@ resource.py    one path as an ASGI endpoint: method → handler, exception → t
 access.py      who is asking, and may they
 signature.py   requests signed by the vendor's SDKs
 body.py        the request body, bounded in size
+error_fields.py  the header fields that belong to an error
 faults.py      what can be wrong with a request, whichever dialect it speaks
 health.py      /healthz, /readyz
 operation.py   what is said about a route, next to it

@@ -1,6 +1,6 @@
 """The request body, bounded in size; its time is bounded in protocol.py."""
 
-from bridge.api.faults import BodyTooLarge, ClientGone, NotJson
+from bridge.api.faults import BodyTooLarge, ClientGone, NotJson, UnsupportedCoding
 from bridge.api.resource import Call
 
 DISCARD = 8
@@ -11,9 +11,15 @@ reads, sees the answer. Beyond it the connection is closed."""
 async def read_json(call: Call, limit: int) -> bytes:
     """The body of a request that has to be JSON; the text itself is not looked at.
 
-    Errors: NotJson (media type), and those of `read_body`.
+    Errors: NotJson (media type), and those of `read_content`.
     """
     check_media_type(call)
+    return await read_content(call, limit)
+
+
+async def read_content(call: Call, limit: int) -> bytes:
+    """The body of a request that is about to be understood. Errors: UnsupportedCoding, and those of `read_body`."""
+    check_coding(call)
     return await read_body(call, limit)
 
 
@@ -36,6 +42,15 @@ async def read_body(call: Call, limit: int) -> bytes:
             call.content = bytes(body)
             return call.content
     raise ClientGone
+
+
+def check_coding(call: Call) -> None:
+    """Nothing is decompressed: what a body takes in memory is what it takes on the way. Error: UnsupportedCoding."""
+    if b"content-encoding" not in call.fields:
+        return
+    given = b",".join(value for name, value in call.scope["headers"] if name == b"content-encoding")
+    if {coding.strip().lower() for coding in given.split(b",")} - {b"identity", b""}:
+        raise UnsupportedCoding
 
 
 def check_media_type(call: Call) -> None:

@@ -34,6 +34,7 @@ _REQUEST_ID: Json = {
 _HEADERS: Json = {
     "X-Request-Id": {"description": "Names the request in the log.", "required": True, "schema": {"type": "string"}},
     "Retry-After": {"description": "Seconds to wait before the next try.", "schema": {"type": "integer"}},
+    "Accept-Encoding": {"description": "identity.", "required": True, "schema": {"type": "string"}},
     "WWW-Authenticate": {"description": "Bearer.", "required": True, "schema": {"type": "string"}},
 }
 _SECURITY_SCHEMES: Json = {

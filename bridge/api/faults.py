@@ -8,6 +8,7 @@ Fault
 ├── TooManyFailures    wrong credentials, and too many like it are waiting for their answer
 ├── Forbidden          valid, but not for this project or operation
 ├── NotJson            media type or text
+├── UnsupportedCoding  the body is compressed
 ├── BadField           one field of the body or the query
 ├── BodyTooLarge
 └── ClientGone         the connection ended inside the body; nobody reads the answer
@@ -53,6 +54,13 @@ class Forbidden(Fault):
 
 class NotJson(Fault):
     """The text says what is wrong, without repeating the input."""
+
+
+class UnsupportedCoding(Fault):
+    """The body has a content coding (RFC 9110, section 8.4)."""
+
+    def __init__(self) -> None:
+        super().__init__("Content-Encoding: only identity, which is the same as none; send the body as it is")
 
 
 class BadField(Fault):

@@ -4,8 +4,9 @@ import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 
 from bridge.api import faults
-from bridge.api.dataarts.errors import INTERNAL, TABLE, DataArtsError, headers_of
+from bridge.api.dataarts.errors import INTERNAL, TABLE, DataArtsError
 from bridge.api.dataarts.parse import FIELDS, NAMED
+from bridge.api.error_fields import headers_of
 from bridge.api.operation import ErrorCode, Keywords, Operation, Parameter, in_path
 from bridge.api.samples import sample
 from bridge.api.schema import text
@@ -53,7 +54,7 @@ def operation(
         body=body,
         example=example or {},
         answers=answers,
-        errors=_error_codes([*errors, *_ALWAYS, *((faults.NotJson,) if body else ())]),
+        errors=_error_codes([*errors, *_ALWAYS, *((faults.NotJson, faults.UnsupportedCoding) if body else ())]),
         error_body=DataArtsError,
     )
 

@@ -12,6 +12,7 @@ from starlette.responses import Response
 from starlette.types import Scope
 
 from bridge.api import faults
+from bridge.api.error_fields import headers_of
 from bridge.api.request_id import KEY
 from bridge.model import errors
 
@@ -33,6 +34,7 @@ TABLE: Mapping[type[BaseException], tuple[int, str, str]] = {  # {} stands for t
     faults.Forbidden: (403, "DLS.1403", "No permission: {}."),
     faults.NoSuchPath: (404, "DLS.1404", "There is nothing at this path."),
     faults.WrongMethod: (405, "DLS.1405", "This method is not allowed here."),
+    faults.UnsupportedCoding: (415, "DLS.1415", "Unsupported request body. {}."),
     faults.TooManyFailures: (429, "DLS.1429", "Authentication failed, as too often before from this address."),
     errors.StoreUnavailable: (503, "DLS.1503", "The store is not available; nothing was changed. Try again."),
     asyncio.CancelledError: (
@@ -58,18 +60,3 @@ def answer_error(scope: Scope, error: BaseException) -> Response:
         log.error("request %s: %s %r failed", scope[KEY], scope["method"], scope["path"], exc_info=error)
     body = _encode(DataArtsError(code, text.format(error)))
     return Response(body, status, headers_of(error), "application/json")
-
-
-def headers_of(error: BaseException) -> dict[str, str]:
-    match error:
-        case faults.NoCredentials():
-            return {"WWW-Authenticate": "Bearer"}
-        case faults.WrongMethod():
-            return {"Allow": error.allow}
-        case faults.TooManyFailures():
-            return {"Retry-After": "2"}
-        case errors.StoreUnavailable():
-            return {"Retry-After": "1"}
-        case asyncio.CancelledError():
-            return {"Connection": "close"}
-    return {}

@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from bridge.api.answer import Json
 from bridge.api.base import Channels
-from bridge.api.body import read_body
+from bridge.api.body import read_content
 from bridge.api.dsps.describe import PROJECT_PARAMETER, operation
 from bridge.api.dsps.errors import Refusal, no_channel, not_json, rejected
 from bridge.api.dsps.gate import READ, WRITE, Gate, Place
@@ -61,7 +61,7 @@ class ChannelMessages:
     async def publish(self, call: Call) -> Response:
         place = await self._enter_to_publish(call)
         message_id = check_id("messageID", call.path_params["message"])
-        content = parse_content(await read_body(call, self._max_body))
+        content = parse_content(await read_content(call, self._max_body))
         await self._channels.publish(*place, message_id, content)
         return Json(render_json({"channelID": place.channel, "messageID": message_id}))
 
@@ -69,7 +69,7 @@ class ChannelMessages:
         """All lines are looked at before the first is published. Published one by one, in order: after an error some
         may be there, and the same batch sent again adds those that are not."""
         place = await self._enter_to_publish(call)
-        posts = parse_batch(await read_body(call, self._max_body))
+        posts = parse_batch(await read_content(call, self._max_body))
         new = await asyncio.gather(*(self._channels.publish(*place, *post) for post in posts))
         answer = {"channelID": place.channel, "published": sum(new), "duplicates": len(new) - sum(new)}
         return Json(render_json(answer))

@@ -73,6 +73,7 @@ def operation(
     answers: Mapping[int, type | None],
     scope: str | None,
     parameters: Sequence[Parameter] = (),
+    body: Any = None,
     errors: Sequence[Reason] = (),
     **more: Any,
 ) -> Operation:
@@ -81,7 +82,13 @@ def operation(
     own = in_path(path, _PATH_PARAMETERS)
     if PROJECT_PARAMETER in parameters:
         errors = (*errors, invalid("project"))
-    reasons = [*errors, *(_WITH_CREDENTIALS if scope else ()), *(each for one in own for each in _OF_PATHS[one.name])]
+    if body is not None:
+        errors = (*errors, faults.UnsupportedCoding)
+    reasons = [
+        *errors,
+        *(_WITH_CREDENTIALS if scope else ()),
+        *(each for one in own for each in _OF_PATHS[one.name]),
+    ]
     return Operation(
         method=method,
         path=path,
@@ -90,6 +97,7 @@ def operation(
         tag="Channels",
         scope=scope,
         parameters=[*own, *parameters],
+        body=body,
         answers=answers,
         errors=_error_codes(reasons),
         error_body=DspsError,

@@ -77,6 +77,9 @@ _TABLE: Mapping[type[BaseException], Callable[[Any], Refusal]] = {
         {"Retry-After": "2"},
     ),
     faults.BodyTooLarge: lambda error: Refusal(413, f"Request body is {error}"),
+    faults.UnsupportedCoding: lambda error: Refusal(
+        415, f"Unsupported request body: {error}", headers={"Accept-Encoding": "identity"}
+    ),
     faults.ClientGone: lambda _: not_json(),
     asyncio.CancelledError: lambda _: Refusal(
         503,

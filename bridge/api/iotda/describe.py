@@ -54,7 +54,7 @@ _WITH_CREDENTIALS: Sequence[Reason] = (
     StoreUnavailable,
     BAD_PARAMETER,  # names in the path that are not UTF-8
 )
-_WITH_BODY: Sequence[Reason] = (faults.NotJson, BAD_PARAMETER)
+_WITH_BODY: Sequence[Reason] = (faults.NotJson, faults.UnsupportedCoding, BAD_PARAMETER)
 
 
 def operation(

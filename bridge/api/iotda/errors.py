@@ -1,7 +1,7 @@
 """The error table of the dialect: what went wrong → status, code and text.
 
-The vendor's codes where it has one. Ours: 000404, 000405, 000408, 000409, 000422, 000429, 000431, 000503, 010102,
-010103, 014018, 014113 to 014119, 014130, 014131, 014140, 014141, 014201 to 014203.
+The vendor's codes where it has one. Ours: 000404, 000405, 000408, 000409, 000415, 000422, 000429, 000431, 000503,
+010102, 010103, 014018, 014113 to 014119, 014130, 014131, 014140, 014141, 014201 to 014203.
 """
 
 import asyncio
@@ -13,6 +13,7 @@ from starlette.responses import Response
 from starlette.types import Scope
 
 from bridge.api import faults
+from bridge.api.error_fields import headers_of
 from bridge.api.request_id import KEY
 from bridge.events import bodies
 from bridge.model import errors
@@ -99,6 +100,7 @@ _TABLE: Mapping[type[BaseException], tuple[int, str, str]] = {  # {} stands for 
     ),
     faults.NoSuchPath: (404, "IOTDA.000404", "There is nothing at this path."),
     faults.WrongMethod: (405, "IOTDA.000405", "This method is not allowed here."),
+    faults.UnsupportedCoding: (415, "IOTDA.000415", "Unsupported request body. {}."),
     faults.TooManyFailures: (
         429,
         "IOTDA.000429",
@@ -119,7 +121,7 @@ def refusal_of(error: BaseException) -> Refusal | None:
         case Refusal():
             return error
         case faults.NoCredentials():
-            return Refusal(401, "IOTDA.000002", f"Authentication failed: {error}.", {"WWW-Authenticate": "Bearer"})
+            return Refusal(401, "IOTDA.000002", f"Authentication failed: {error}.", headers_of(error))
         case faults.Forbidden():
             return Refusal(403, "IOTDA.000021", f"No permission: {error}.")
         case faults.NotJson():
@@ -127,20 +129,7 @@ def refusal_of(error: BaseException) -> Refusal | None:
         case faults.BodyTooLarge():
             return Refusal(400, BAD_PARAMETER, f"Invalid input data. body: {error}")
     status, code, text = _TABLE.get(type(error), (0, "", ""))
-    return Refusal(status, code, text.format(error), _headers(error)) if status else None
-
-
-def _headers(error: BaseException) -> Mapping[str, str] | None:
-    match error:
-        case faults.TooManyFailures():
-            return {"Retry-After": "2"}
-        case faults.WrongMethod():
-            return {"Allow": error.allow}
-        case errors.StoreUnavailable() | errors.TooManyWaiting():
-            return {"Retry-After": "1"}
-        case asyncio.CancelledError():
-            return {"Connection": "close"}
-    return None
+    return Refusal(status, code, text.format(error), headers_of(error)) if status else None
 
 
 class ErrorBody(msgspec.Struct):

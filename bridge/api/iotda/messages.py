@@ -8,7 +8,7 @@ from starlette.routing import BaseRoute, Route
 from bridge.api.access import AccessCheck
 from bridge.api.answer import Json
 from bridge.api.base import Messages, Replies
-from bridge.api.body import check_media_type, read_json
+from bridge.api.body import check_coding, check_media_type, read_json
 from bridge.api.connection import leaving
 from bridge.api.direct import Direct, Reply
 from bridge.api.iotda import render
@@ -116,6 +116,7 @@ class DeviceMessages:
         """`create` for a body that is there and not too long, without a task."""
         project, device_id = self._device(call, SEND)
         check_media_type(call)
+        check_coding(call)
         draft = parse_message(body, device_id, self._max_ttl, self._clock)
         self._messages.begin(project, device_id, draft, partial(reply, _created))
 

@@ -4,8 +4,9 @@ import asyncio
 from collections.abc import Mapping, Sequence
 
 from bridge.api import faults
+from bridge.api.error_fields import headers_of
 from bridge.api.operation import ErrorCode, Keywords, Operation, Parameter, in_path
-from bridge.api.rightech.errors import RightechError, headers_of, status_of
+from bridge.api.rightech.errors import RightechError, status_of
 from bridge.api.rightech.parse import PROJECT_PARAMETER
 from bridge.api.samples import sample
 from bridge.api.schema import text
@@ -39,7 +40,7 @@ def operation(
     errors: Sequence[type[BaseException]] = (),
 ) -> Operation:
     """`errors`: what this operation is refused for besides what any is; exceptions of the error table."""
-    reasons = [*errors, *_ALWAYS, *((faults.NotJson,) if body else ())]
+    reasons = [*errors, *_ALWAYS, *((faults.NotJson, faults.UnsupportedCoding) if body else ())]
     return Operation(
         method=method,
         path=path,

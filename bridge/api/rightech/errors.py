@@ -10,6 +10,7 @@ from starlette.responses import Response
 from starlette.types import Scope
 
 from bridge.api import faults
+from bridge.api.error_fields import headers_of
 from bridge.api.request_id import KEY
 from bridge.model import errors
 
@@ -25,6 +26,7 @@ _TABLE: Mapping[type[BaseException], tuple[int, str]] = {  # {} stands for the e
     faults.BadSignature: (401, "{}"),
     faults.Forbidden: (403, "{}"),
     faults.NotJson: (400, "body: {}"),
+    faults.UnsupportedCoding: (415, "{}"),
     faults.BadField: (400, "{}"),
     faults.BodyTooLarge: (413, "body: {}"),
     faults.ClientGone: (400, "body: it ended early"),
@@ -65,21 +67,6 @@ def status_of(error: BaseException) -> tuple[int, str]:
     status, detail = _TABLE.get(type(error), (500, ""))
     own = error.reached if isinstance(error, errors.TooBroad) else error
     return status, detail.format(own)
-
-
-def headers_of(error: BaseException) -> dict[str, str]:
-    match error:
-        case faults.NoCredentials():
-            return {"WWW-Authenticate": "Bearer"}
-        case faults.WrongMethod():
-            return {"Allow": error.allow}
-        case faults.TooManyFailures():
-            return {"Retry-After": "2"}
-        case errors.StoreUnavailable():
-            return {"Retry-After": "1"}
-        case asyncio.CancelledError():
-            return {"Connection": "close"}
-    return {}
 
 
 def answer_error(scope: Scope, error: BaseException) -> Response:

@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from bridge.api import faults
-from bridge.api.rightech.errors import error_body, headers_of, status_of
+from bridge.api.error_fields import headers_of
+from bridge.api.rightech.errors import error_body, status_of
 from bridge.api.rightech.render import entity, keep, render_bounds, render_entity, render_list
 from bridge.model import errors
 from bridge.model.notification import Bounds, Importance, Notice, Notification
