@@ -108,6 +108,7 @@ def _config(app: Api, settings: HttpSettings, admits: Callable[[int], bool]) -> 
         access_log=False,
         proxy_headers=False,
         server_header=False,
+        headers=[("cache-control", "no-store")],  # whatever is answered is true for now, and mostly for one caller
         timeout_keep_alive=KEEP_ALIVE,
         timeout_graceful_shutdown=cast("int", settings.shutdown_wait),  # a float does as well
     )

@@ -146,3 +146,30 @@ async def test_headers_of_the_server(client: Client) -> None:
 async def test_forwarded_fields_change_nothing(client: Client) -> None:
     answer = await client.get("/healthz", X_Forwarded_For="1.2.3.4", X_Forwarded_Proto="https")
     assert answer.status == 200
+
+
+async def test_no_answer_is_kept_by_a_cache(client: Client) -> None:
+    """Every answer: what is true now, who may read it, and each refusal."""
+    answers = [
+        await client.post('{"message":"x"}'),
+        await client.get(MESSAGES),
+        await client.post("{}"),
+        await client.get(MESSAGES, who=None),
+        await client.get("/nowhere"),
+        await client.get("/healthz"),
+        await client.get("/channel", who="chat"),
+        await client.request("PUT", "/channel/news/subscription/polling/app", who="chat"),
+        await client.get("/channel/news/subscription/polling/app", who="chat"),
+        await client.get("/api/v1/messages", who="clerk"),
+        await client.exchange(b"nonsense\r\n\r\n"),
+    ]
+    assert {answer.status for answer in answers} == {200, 201, 400, 401, 404}
+    assert {answer.headers.get("cache-control") for answer in answers} == {"no-store"}
+
+
+@pytest.mark.parametrize("path", ["/channel/news/subscription/polling/app/stream", "/v5/iot/plant/messages/export"])
+async def test_no_stream_is_kept_by_a_cache(client: Client, path: str) -> None:
+    who = "chat" if path.startswith("/channel") else "app"
+    await client.request("PUT", "/channel/news/subscription/polling/app", who="chat")
+    answer = await client.request("HEAD", path, who=who)
+    assert (answer.status, answer.headers["cache-control"]) == (200, "no-store")

@@ -45,7 +45,7 @@ class EventStream(Response):
         ready: Callable[[], bool],
         enter: Callable[[], Awaitable[object]] | None,
     ) -> None:
-        super().__init__(headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
+        super().__init__(headers={"X-Accel-Buffering": "no"})
         del self.headers["content-length"]
         self._channels = channels
         self._locator = locator
