@@ -6,6 +6,8 @@ base.py        what the API needs of the core
 app.py         create_app: every route, and the answers outside a dialect
 server.py      HttpServer: a listener that starts, tells its address and stops
 protocol.py    limits on the way in: size and time of a request
+closing.py     how a connection ends, so that its last answer is read; lingering.py is its second half
+cycle.py       a running request, and answers in HTTP/1.0
 answer.py      answers in the forms that the dialects share
 request_id.py  X-Request-Id
 cork.py        answers leave in one piece

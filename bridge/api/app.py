@@ -33,11 +33,21 @@ from bridge.model.failed_logins import FailedLogins
 class Api(Router):
     """An ASGI application, with a shorter way for one of its routes."""
 
-    def __init__(self, direct: Direct, groups: Sequence[RouteGroup], more: Sequence[BaseRoute], **kwargs: Any) -> None:
+    def __init__(
+        self,
+        direct: Direct,
+        groups: Sequence[RouteGroup],
+        more: Sequence[BaseRoute],
+        settings: HttpSettings,
+        **kwargs: Any,
+    ) -> None:
         """`more`: routes that are not described in /openapi.json."""
         super().__init__([*(route for group in groups for route in group.routes()), *more], **kwargs)
         self.direct = direct
         self.groups = groups
+        operations = [each for group in groups for each in group.operations()]
+        self.largest_body = max(settings.max_body, *(each.max_body or 0 for each in operations))
+        """Bytes that a request may have on any path."""
 
 
 def create_app(
@@ -92,6 +102,7 @@ def create_app(
         device_messages.direct(),
         groups,
         more,
+        settings,
         redirect_slashes=False,  # a path with one slash more is another path, and a POST must not be redirected
         default=NoResource(answer_error),
     )

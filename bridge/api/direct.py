@@ -13,8 +13,9 @@ from typing import Any, Protocol, TypeAlias
 
 from starlette.responses import Response
 from starlette.types import Message
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
+from bridge.api.cork import CorkedTransport
 from bridge.api.resource import Call, Resource
 from bridge.model.errors import StoreUnavailable
 
@@ -77,6 +78,17 @@ class Direct:
             cycle.refuse(error)
 
 
+class Answering(Protocol):
+    """The connection of a running request."""
+
+    transport: CorkedTransport
+
+    def own_fields(self, request: Fields) -> Fields:
+        """The header fields that every answer has. `request`: those of the request."""
+
+    def on_response_complete(self) -> None: ...
+
+
 class DirectCycle:
     """The running request; stands where uvicorn keeps its cycle and has what uvicorn's protocol asks one for."""
 
@@ -85,7 +97,7 @@ class DirectCycle:
     call: Call
     resource: Resource
 
-    def __init__(self, protocol: HttpToolsProtocol, keep_alive: bool) -> None:
+    def __init__(self, protocol: Answering, keep_alive: bool) -> None:
         self._protocol = protocol
         self.keep_alive = keep_alive
         self.disconnected = False
@@ -118,17 +130,17 @@ class DirectCycle:
             self.keep_alive = False
         elif not self.keep_alive:
             fields.append(_CLOSE)
-        status, date = STATUS_LINE[response.status_code], _lines(tuple(protocol.server_state.default_headers))
+        status, own = STATUS_LINE[response.status_code], _lines(tuple(protocol.own_fields(self.call.scope["headers"])))
         head = b"".join([b"%b: %b\r\n" % field for field in fields])
-        protocol.transport.write(b"%b%b%b\r\n%b" % (status, date, head, bytes(response.body)))
+        protocol.transport.write(b"%b%b%b\r\n%b" % (status, own, head, bytes(response.body)))
         if not self.keep_alive:
             protocol.transport.close()
         protocol.on_response_complete()
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=16)
 def _lines(fields: tuple[tuple[bytes, bytes], ...]) -> bytes:
-    """The server's own header fields, which change once a second."""
+    """Header fields that many answers share; the time among them changes once a second."""
     return b"".join([b"%b: %b\r\n" % field for field in fields])
 
 

@@ -6,15 +6,16 @@ httptools has none of them. Kept cheap: a request that arrives in one piece cost
 import asyncio
 import http
 import re
+import urllib.parse
 from collections.abc import Callable
 from typing import Any, TypeAlias, cast
 
 import httptools
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from bridge.api.closing import ClosingProtocol
 from bridge.api.connection import KEY as CONNECTION
-from bridge.api.cork import Cork, CorkedTransport
-from bridge.api.direct import Direct, DirectCycle
+from bridge.api.cycle import Cycle
+from bridge.api.direct import Direct, DirectCycle, Fields
 from bridge.api.iotda.errors import error_body
 from bridge.api.request_id import new_request_id
 from bridge.api.resource import Call
@@ -26,9 +27,6 @@ HEAD_WAIT = 10.0
 """Seconds from the first byte of a head to its last; also what a new connection has to send its first byte."""
 BODY_WAIT = 60.0
 """Seconds from the head to the last byte of the body: 1 MiB at 140 kbit/s."""
-WRITE_WAIT = 60.0
-"""Seconds in which a client has to read something of an answer that does not fit into the buffers."""
-
 
 Reading: TypeAlias = Turn[tuple["HttpProtocol", bytes]]
 """What arrived on any connection, until the end of the loop's turn."""
@@ -36,86 +34,65 @@ _MOST_UNREAD = 1_048_576
 """Bytes in it from which on the end is not waited for."""
 
 
-class HttpProtocol(HttpToolsProtocol):
+class HttpProtocol(ClosingProtocol):
     """uvicorn's protocol with bounds.
 
-    `max_discard`: bytes of one body that are read after its answer before the connection is closed. What is refused
-    here is answered once every request before it has been answered, and closes the connection.
+    What is refused here is answered once every request before it has been answered, and closes the connection.
     """
 
     def __init__(
         self,
         *args: Any,
-        max_discard: int,
         max_body: int,
-        cork: Cork,
         reading: Reading,
         direct: Direct,
         admits: Callable[[int], bool],
         **kwargs: Any,
     ) -> None:
         super().__init__(*args, **kwargs)
-        self._cork = cork
         self._reading = reading
         self._direct = direct
         self._admits = admits
         self._max_body = max_body
         self._plain: re.Match[bytes] | None = None
         self._body = b""
-        self._max_discard = max_discard
-        self._discarded = 0
         self._held = 0  # bytes read since the last head, piece of a body or end of a message
         self._head_open = False
         self._body_open = False
         self._timer: asyncio.TimerHandle | None = None
         self._deaf = False
-        self.is_gone = False
-        self.on_gone: Callable[[], None] | None = None
-        self._unread = 0
-        self._write_timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        super().connection_made(cast("asyncio.Transport", CorkedTransport(transport, self._cork)))
+        super().connection_made(transport)
         self.timeout_keep_alive_task = self.loop.call_later(HEAD_WAIT, self.timeout_keep_alive_handler)
         if not self._admits(transport.get_extra_info("socket").fileno()):
             transport.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._unset_keepalive_if_required()
         self._stop_timer()
-        self._stop_write_timer()
         super().connection_lost(exc)
-        self._gone()
+
+    @property
+    def _is_receiving(self) -> bool:
+        return self._head_open or self._body_open
 
     def eof_received(self) -> bool:  # type: ignore[override]
         """A client that has no more to say, but whose request is complete, still gets its answer."""
         self._reading.run()
-        running = self.cycle is not None and not self.cycle.response_complete
-        if not running or self._head_open or self._body_open:
-            cast("CorkedTransport", self.transport).flush()
+        if not self._is_running or self._is_receiving:
+            self.transport.flush()
             return False
         (self.pipeline[0][0] if self.pipeline else self.cycle).keep_alive = False
         self._gone()
         return True
 
-    def pause_writing(self) -> None:
-        super().pause_writing()
-        self._watch_writing()
-
-    def resume_writing(self) -> None:
-        self._stop_write_timer()
-        super().resume_writing()
-
-    def _gone(self) -> None:
-        """(`bridge.api.connection.Connection`)"""
-        on_gone, self.is_gone, self.on_gone = self.on_gone, True, None
-        if on_gone is not None:
-            on_gone()
-
     def data_received(self, data: bytes) -> None:
         self._reading.add((self, data), len(data))
 
     def feed(self, data: bytes) -> None:
+        if self._lingering is not None:
+            self._lingering.received(len(data))
+            return
         if self._deaf or self.transport.is_closing():
             return
         self._held += len(data)
@@ -146,6 +123,8 @@ class HttpProtocol(HttpToolsProtocol):
             raise ValueError("request head too large")
         if self.parser.should_upgrade():
             return  # begins again, see _feed
+        if self._is_http_1_0() and any(name == b"transfer-encoding" for name, _ in self.headers):
+            raise ValueError("HTTP/1.0 has no transfer codings")  # RFC 9112, section 6.1: the framing is faulty
         self._head_open = False
         self._body_open = True
         self._held = 0
@@ -197,47 +176,66 @@ class HttpProtocol(HttpToolsProtocol):
             super().on_body(body)
 
     def _begin_cycle(self) -> None:
-        """uvicorn's way. It makes a scope for every request as soon as it begins; here, when one is needed."""
-        url, headers, expect = self.url, self.headers, self.expect_100_continue
-        super().on_message_begin()
-        self.url, self.expect_100_continue = url, expect
-        self.scope["headers"] = headers
-        self.scope[CONNECTION] = self  # type: ignore[literal-required]
-        super().on_headers_complete()
+        """What uvicorn does, but only when a scope is needed, and with our cycle."""
+        self.scope = self._new_scope()
+        first = self.cycle is None or self.cycle.response_complete
+        self.cycle = Cycle(
+            scope=self.scope,
+            transport=cast("asyncio.Transport", self.transport),
+            flow=self.flow,
+            logger=self.logger,
+            access_logger=self.access_logger,
+            access_log=self.access_log,
+            default_headers=self.own_fields(self.headers),
+            message_event=asyncio.Event(),
+            expect_100_continue=self.expect_100_continue and not self._is_http_1_0(),
+            keep_alive=self._keeps_alive(),
+            on_response=self.on_response_complete,
+        )
         self.headers = []  # trailer fields of a chunked body end here, not in the scope of the running request
+        if first:
+            self._start_asgi_task(self.cycle, self.app)
+        else:
+            self.flow.pause_reading()
+            self.pipeline.appendleft((self.cycle, self.app))
+
+    def _new_scope(self) -> Any:
+        target = httptools.parse_url(self.url)
+        path = target.path.decode("ascii")
+        return {
+            "type": "http",
+            "asgi": {"version": self.asgi_version, "spec_version": "2.3"},
+            "http_version": self.parser.get_http_version(),
+            "server": self.server,
+            "client": self.client,
+            "scheme": self.scheme,
+            "method": self.parser.get_method().decode("ascii"),
+            "root_path": self.root_path,
+            "path": urllib.parse.unquote(path) if "%" in path else path,
+            "raw_path": target.path,
+            "query_string": target.query or b"",
+            "headers": self.headers,
+            "state": {},
+            CONNECTION: self,
+        }
+
+    def own_fields(self, request: Fields) -> Fields:
+        """(`bridge.api.direct.Answering`)"""
+        return self.server_state.default_headers
+
+    def _is_http_1_0(self) -> bool:
+        version: str = self.parser.get_http_version()
+        return version == "1.0"
+
+    def _keeps_alive(self) -> bool:
+        return not self._is_http_1_0() and bool(self.parser.should_keep_alive())
 
     def _begin(self, call: Call) -> None:
-        keep_alive = self.parser.get_http_version() != "1.0" and self.parser.should_keep_alive()
-        cycle = DirectCycle(self, keep_alive)
+        cycle = DirectCycle(self, self._keeps_alive())
         self.cycle = cycle  # type: ignore[assignment]
         body = self._body
         self._plain, self._body, self.headers = None, b"", []
         self._direct.begin(call, body, cycle)
-
-    def give_up(self) -> None:
-        """Answer a request that runs without a task, and so was not cancelled, as if it had been; then close."""
-        cycle = cast("object", self.cycle)
-        if isinstance(cycle, DirectCycle):
-            cycle.refuse(asyncio.CancelledError())
-        if self.flow.write_paused:
-            self.transport.abort()
-        self.transport.close()
-
-    def _watch_writing(self) -> None:
-        """As long as there is more in the buffer than there should be, some of it has to be read now and then."""
-        self._unread = self.transport.get_write_buffer_size()
-        self._write_timer = self.loop.call_later(WRITE_WAIT, self._check_writing)
-
-    def _check_writing(self) -> None:
-        if self.transport.get_write_buffer_size() < self._unread:
-            self._watch_writing()
-        else:
-            self.transport.abort()
-
-    def _stop_write_timer(self) -> None:
-        if self._write_timer is not None:
-            self._write_timer.cancel()
-            self._write_timer = None
 
     def _feed(self, data: bytes | memoryview) -> bytes | memoryview:
         """Parse `data`; returns what is left of it when the parser stopped at a request for an upgrade.
@@ -256,12 +254,6 @@ class HttpProtocol(HttpToolsProtocol):
             self.parser.feed_data(b"%b %b HTTP/%b\r\n%b\r\n" % (method, self.url, version, b"".join(lines)))
             return memoryview(data)[upgrade.args[0] :]
         return b""
-
-    def _discard(self, size: int) -> None:
-        self._discarded += size
-        if self._discarded > self._max_discard:
-            self._deaf = True
-            self.transport.close()
 
     def _head_size(self) -> int:
         """Only of interest when much was read at once: there may be a body, or other requests, around the head."""
@@ -286,9 +278,11 @@ class HttpProtocol(HttpToolsProtocol):
         self.transport.close()
 
     def _answer(self, status: int) -> bytes:
-        body = error_body(status)
+        body, request = error_body(status), self.headers or []
+        if self._body_open and self._plain is None:
+            request = list(self.scope["headers"])
         fields = [
-            *self.server_state.default_headers,
+            *self.own_fields(request),
             (b"content-type", b"application/json"),
             (b"content-length", str(len(body)).encode()),
             (b"connection", b"close"),

@@ -91,7 +91,7 @@ class _Server(uvicorn.Server):
 def _config(app: Api, settings: HttpSettings, admits: Callable[[int], bool]) -> uvicorn.Config:
     protocol = functools.partial(
         HttpProtocol,
-        max_discard=DISCARD * settings.max_body,
+        max_discard=DISCARD * app.largest_body,
         max_body=settings.max_body,
         cork=new_cork(),
         reading=new_reading(),

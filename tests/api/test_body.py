@@ -62,17 +62,6 @@ async def test_an_absurd_size_closes_the_connection(client: Client) -> None:
     assert await client.closed()
 
 
-@pytest.mark.parametrize("settings", [HttpSettings(bind="127.0.0.1:0", max_body=1024)])
-@pytest.mark.parametrize("who", ["app", "nobody"])
-async def test_an_endless_body_closes_the_connection(client: Client, who: str) -> None:
-    """Whatever the answer was: nobody sends without end what nobody wants."""
-    client.writer.write(head("POST", MESSAGES, X_Auth_Token=who, Transfer_Encoding="chunked"))
-    client.writer.write(b"1000\r\n" + bytes(4096) + b"\r\n")
-    assert (await client.answer()).code == {"app": "IOTDA.000006", "nobody": "IOTDA.000002"}[who]
-    client.writer.write((b"1000\r\n" + bytes(4096) + b"\r\n") * 3)
-    assert await client.closed()
-
-
 async def test_an_ordinary_client_sees_the_answer(server: HttpServer) -> None:
     """http.client sends all of the body before it reads anything."""
 

@@ -112,7 +112,7 @@ async def test_a_store_that_fails(filled: Client, messages: MemoryMessages) -> N
 
 
 async def test_an_export_that_breaks_off_is_seen_to(
-    filled: Client, messages: MemoryMessages, monkeypatch: pytest.MonkeyPatch
+    filled: Client, messages: MemoryMessages, server: HttpServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """There is no last chunk: the client knows that something is missing."""
     find = messages.find
@@ -128,6 +128,28 @@ async def test_an_export_that_breaks_off_is_seen_to(
         body = await filled.reader.read()
     assert b'"m-4"' in body
     assert not body.endswith(b"0\r\n\r\n")
+    async with Client(server.address) as old:  # where the end of the connection is that of the answer, there is none
+        old.writer.write(head("GET", EXPORT, X_Auth_Token="app").replace(b"HTTP/1.1", b"HTTP/1.0"))
+        with pytest.raises(ConnectionResetError):
+            async with asyncio.timeout(20):
+                await old.reader.read()
+
+
+async def test_an_export_in_http_1_0_ends_with_the_connection(filled: Client) -> None:
+    """RFC 9112, section 6.1: who says HTTP/1.0 does not know chunks."""
+    filled.writer.write(head("GET", EXPORT, X_Auth_Token="app").replace(b"HTTP/1.1", b"HTTP/1.0"))
+    async with asyncio.timeout(20):
+        fields, _, body = (await filled.reader.read()).lower().partition(b"\r\n\r\n")
+    assert fields.startswith(b"http/1.1 200 ")
+    assert b"\r\nconnection: close" in fields
+    assert b"transfer-encoding" not in fields
+    assert [json.loads(line)["message_id"] for line in body.splitlines()] == ["m-4", "m-3", "m-2", "m-1", "m-0"]
+
+
+async def test_a_head_in_http_1_0_has_no_body(filled: Client) -> None:
+    filled.writer.write(head("HEAD", EXPORT, X_Auth_Token="app").replace(b"HTTP/1.1", b"HTTP/1.0"))
+    async with asyncio.timeout(20):
+        assert (await filled.reader.read()).endswith(b"\r\n\r\n")
 
 
 async def test_nothing_is_read_for_who_does_not_take_it(

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from bridge.api import protocol
+from bridge.api import closing, protocol
 from bridge.api.dsps.settings import ChannelSettings
 from bridge.api.server import HttpServer
 from tests.api.client import Client, head
@@ -75,6 +75,25 @@ async def test_events_come_as_they_are_published(server: HttpServer, channels: M
         for number in range(3):
             await channels.publish(PROJECT, "news", f"n{number}", str(number))
             assert (await events.next())[1] == {"messageID": f"n{number}", "content": number}
+
+
+async def test_a_stream_in_http_1_0_is_not_chunked(
+    server: HttpServer, channels: MemoryChannels, ready: Readiness
+) -> None:
+    await channels.subscribe(PROJECT, "news", "app")
+    await channels.publish(PROJECT, "news", "m1", "1")
+    async with Client(server.address) as client:
+        client.writer.write(head("GET", STREAM, X_Auth_Token="chat").replace(b"HTTP/1.1", b"HTTP/1.0"))
+        async with asyncio.timeout(20):
+            fields = await client.reader.readuntil(b"\r\n\r\n")
+            assert b"transfer-encoding" not in fields
+            assert b"connection: close" in fields
+            assert await client.reader.readline() == b":\n"
+            assert await client.reader.readline() == b"\n"
+            assert (await client.reader.readline()).startswith(b"id: ")
+            ready.ready = False
+            channels.close()
+            assert (await client.reader.read()).startswith(b'data: {"messageID":"m1"')
 
 
 async def test_last_event_id_acknowledges_and_resumes(server: HttpServer, channels: MemoryChannels) -> None:
@@ -233,7 +252,7 @@ async def test_what_is_not_read_stays_in_the_store(server: HttpServer, channels:
 async def test_a_reader_that_does_not_read_is_cut_off(
     server: HttpServer, channels: MemoryChannels, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(protocol, "WRITE_WAIT", 0.05)
+    monkeypatch.setattr(closing, "WRITE_WAIT", 0.05)
     async with Client(server.address) as client:
         await open_unread(server, channels, client)
         await until(lambda: not connections(server))
@@ -243,7 +262,7 @@ async def test_a_reader_that_does_not_read_is_cut_off(
 async def test_a_slow_reader_is_not_cut_off(
     server: HttpServer, channels: MemoryChannels, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(protocol, "WRITE_WAIT", 0.05)
+    monkeypatch.setattr(closing, "WRITE_WAIT", 0.05)
     checks = 0
     check = protocol.HttpProtocol._check_writing
 
