@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from bridge import listener_tables, private_files, values
+from bridge.api.cors import check_origins
 from bridge.api.dsps.rules import parse_rules
 from bridge.api.dsps.settings import ChannelSettings, check_prefix
 from bridge.api.dsps.token_settings import SECRET_SIZES, parse_token_settings
@@ -45,6 +46,7 @@ SERVICE_LINK = re.compile(r"DEVICE_BRIDGE_(\w+_)?(SERVICE_HOST|SERVICE_PORT(_\w+
 """What Kubernetes and Docker put into the environment beside a service called device-bridge."""
 CHECKS: dict[str, Callable[[Any], None]] = {
     "http.bind": values.check_address,
+    "http.cors_origins": values.refusing(check_origins),
     "mqtt.bind": values.check_address,
     "mqtt.tls_bind": values.check_address_if_any,
     "mqtt.websocket_bind": values.check_address_if_any,

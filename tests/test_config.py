@@ -128,6 +128,11 @@ def test_variables_that_are_not_settings_of_the_daemon_are_left_alone() -> None:
             "[mqtt]\ndevice_publish = 'a'",
             'mqtt.device_publish = "a" (in bridge.toml) is not a list of texts: give a list of texts.',
         ),
+        (
+            "[http]\ncors_origins = ['https://a.example/']",
+            'http.cors_origins = ["https://a.example/"] (in bridge.toml) has "https://a.example/", which is no origin:'
+            " write scheme://host or scheme://host:port, in lower case and with nothing behind it.",
+        ),
         ("[mqtt]\nplugins = 3", "mqtt.plugins = 3 (in bridge.toml) is not a table: give a table."),
         (
             "[delivery]\nwhen_full = 'explode'",

@@ -11,6 +11,7 @@ cycle.py       a running request, and answers in HTTP/1.0
 answer.py      answers in the forms that the dialects share
 request_id.py  X-Request-Id
 cork.py        answers leave in one piece
+cors.py        pages of other origins
 direct.py      a shorter way for the POST of a message
 resource.py    one path as an ASGI endpoint: method → handler, exception → the dialect's answer
 access.py      who is asking, and may they

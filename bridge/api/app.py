@@ -1,16 +1,20 @@
 """The ASGI application: every route, and the answer where there is none."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, cast
 
-from starlette.routing import BaseRoute, Router
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Match, Router
+from starlette.types import Receive, Scope, Send
 
 from bridge.api.access import AccessCheck
 from bridge.api.base import Access, BatchTasks, Broadcasts, Devices, Inbox, Messages, Pushes, Replies, Rules
+from bridge.api.cors import Cors, is_preflight, preflight
 from bridge.api.dataarts import confirmations
 from bridge.api.dataarts.confirmations import Confirmations
 from bridge.api.direct import Direct
 from bridge.api.dsps.dialect import Dsps
+from bridge.api.faults import Forbidden
 from bridge.api.health import Health
 from bridge.api.iotda.batch_tasks import BatchTaskManagement
 from bridge.api.iotda.broadcasts import BroadcastMessages
@@ -22,16 +26,19 @@ from bridge.api.iotda.pushes import ActionPushes
 from bridge.api.iotda.rules import RoutingRules
 from bridge.api.openapi import OpenApi
 from bridge.api.operation import RouteGroup
-from bridge.api.resource import NoResource
+from bridge.api.resource import Call, NoResource, Resource
 from bridge.api.rightech import messages as inbox_messages
 from bridge.api.rightech.messages import InboxMessages
 from bridge.api.settings import HttpSettings
 from bridge.model.clock import Clock, system_clock
 from bridge.model.failed_logins import FailedLogins
 
+ANY_METHOD = ("DELETE", "GET", "HEAD", "PATCH", "POST", "PUT")
+"""What a page may send to a path that does not exist, so that it sees the 404."""
+
 
 class Api(Router):
-    """An ASGI application, with a shorter way for one of its routes."""
+    """An ASGI application, with a shorter way for one of its routes, and the answers to preflights of all of them."""
 
     def __init__(
         self,
@@ -45,9 +52,27 @@ class Api(Router):
         super().__init__([*(route for group in groups for route in group.routes()), *more], **kwargs)
         self.direct = direct
         self.groups = groups
+        self.cors = Cors(settings.cors_origins) if settings.cors_origins else None
         operations = [each for group in groups for each in group.operations()]
         self.largest_body = max(settings.max_body, *(each.max_body or 0 for each in operations))
         """Bytes that a request may have on any path."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if self.cors is not None and is_preflight(scope["method"], scope["headers"]):
+            response = self._preflight(Call(scope, receive), self.cors)
+            await response(scope, receive, send)
+        else:
+            await super().__call__(scope, receive, send)
+
+    def _preflight(self, call: Call, cors: Cors) -> Response:
+        resource = self._resource(call.scope)
+        if cors.allows(call.fields[b"origin"]):
+            return resource.settle(call, preflight, resource.allowed or ANY_METHOD)
+        return resource.refuse(call, Forbidden("http.cors_origins does not have the origin of this page"))
+
+    def _resource(self, scope: Scope) -> Resource:
+        found = (route for route in self.routes if route.matches(scope)[0] is not Match.NONE)
+        return cast("Resource", getattr(next(found, None), "endpoint", self.default))
 
 
 def create_app(

@@ -14,6 +14,7 @@ import httptools
 
 from bridge.api.closing import ClosingProtocol
 from bridge.api.connection import KEY as CONNECTION
+from bridge.api.cors import Cors
 from bridge.api.cycle import Cycle
 from bridge.api.direct import Direct, DirectCycle, Fields
 from bridge.api.iotda.errors import error_body
@@ -47,9 +48,11 @@ class HttpProtocol(ClosingProtocol):
         reading: Reading,
         direct: Direct,
         admits: Callable[[int], bool],
+        cors: Cors | None,
         **kwargs: Any,
     ) -> None:
         super().__init__(*args, **kwargs)
+        self._cors = cors
         self._reading = reading
         self._direct = direct
         self._admits = admits
@@ -221,7 +224,8 @@ class HttpProtocol(ClosingProtocol):
 
     def own_fields(self, request: Fields) -> Fields:
         """(`bridge.api.direct.Answering`)"""
-        return self.server_state.default_headers
+        fields = self.server_state.default_headers
+        return fields if self._cors is None else [*fields, *self._cors.fields(request)]
 
     def _is_http_1_0(self) -> bool:
         version: str = self.parser.get_http_version()

@@ -60,6 +60,11 @@ class Resource:
         self._allow = ", ".join(sorted(self._handlers))
 
     @property
+    def allowed(self) -> set[str]:
+        """What is not answered with 405; nothing, where there is nothing."""
+        return set(self._handlers)
+
+    @property
     def methods(self) -> set[str]:
         """Those with a handler of their own."""
         return set(self._handlers) - {"HEAD"}

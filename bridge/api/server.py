@@ -97,6 +97,7 @@ def _config(app: Api, settings: HttpSettings, admits: Callable[[int], bool]) -> 
         reading=new_reading(),
         direct=app.direct,
         admits=admits,
+        cors=app.cors,
     )
     return uvicorn.Config(
         cast("Any", app),

@@ -15,6 +15,9 @@ class HttpSettings:
         minimum=1,
         maximum=1_000_000,
     )
+    cors_origins: tuple[str, ...] = setting(
+        (), "Origins of web pages that may call from a browser, such as https://app.example.com; * is any origin."
+    )
     shutdown_wait: float = setting(
         5.0, "Seconds running requests get to finish when the daemon stops.", minimum=0, maximum=300
     )
