@@ -138,18 +138,20 @@ async def test_who_sends_a_little_now_and_then_is_left_as_well(
 
     def dripped() -> None:
         with socket.create_connection(server.address, 60) as connection:
-            connection.sendall(head("POST", MESSAGES, Content_Length="1000", Connection="close"))
-            while connection.recv(65_536):
-                pass
-            while connection.send(b"x"):
-                pass
+            connection.sendall(head("POST", MESSAGES, Content_Length="100000000", Connection="close"))
+            for _ in range(1_000_000):
+                connection.send(b"x")
 
     with pytest.raises((ConnectionResetError, BrokenPipeError)):
         await asyncio.to_thread(dripped)
 
 
 @pytest.mark.parametrize("settings", [HttpSettings(bind="127.0.0.1:0", shutdown_wait=300)])
-async def test_nobody_who_lingers_holds_up_the_stop(server: HttpServer, messages: MemoryMessages) -> None:
+async def test_nobody_who_lingers_holds_up_the_stop(
+    server: HttpServer, messages: MemoryMessages, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lingering, "QUIET", 300)
+    monkeypatch.setattr(lingering, "LONGEST", 300)
     messages.gate = asyncio.Event()
     async with Client(server.address) as lingers, Client(server.address) as running, Client(server.address) as starts:
         await lingers.request("POST", MESSAGES, who=None, Content_Length="10", Connection="close")
