@@ -40,6 +40,7 @@ OWNERS = {
     "amqtt": "bridge.broker",
     "click": "bridge.cli",
     "httptools": "bridge.api",
+    "markdown_it": "bridge.api",
     "jwt": "bridge.api",
     "httpx": "bridge.webhooks",
     "msgspec": "bridge.api",
@@ -123,7 +124,9 @@ def test_every_library_is_imported_by_one_package() -> None:
 
 def test_every_dependency_has_an_owner_and_a_contract() -> None:
     names = {re.split(r"[\[=<>]", name)[0].replace("-", "_") for name in project()["project"]["dependencies"]}
-    assert {name.removesuffix("_mqtt").replace("pyjwt", "jwt") for name in names} == OWNERS.keys() - {"sqlite3"}
+    assert {
+        name.removesuffix("_mqtt").removesuffix("_py").replace("pyjwt", "jwt") for name in names
+    } == OWNERS.keys() - {"sqlite3"}
     contracts = project()["tool"]["importlinter"]["contracts"]
     assert {name for contract in contracts for name in contract.get("forbidden_modules", [])} == OWNERS.keys()
 

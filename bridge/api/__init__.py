@@ -19,6 +19,7 @@ signature.py   requests signed by the vendor's SDKs
 body.py        the request body, bounded in size
 error_fields.py  the header fields that belong to an error
 faults.py      what can be wrong with a request, whichever dialect it speaks
+front_page.py  /, /docs; manual.py is the text, accept.py the choice of its form
 health.py      /healthz, /readyz
 operation.py   what is said about a route, next to it
 schema.py      what is said about a field besides its type

@@ -15,6 +15,7 @@ from bridge.api.dataarts.confirmations import Confirmations
 from bridge.api.direct import Direct
 from bridge.api.dsps.dialect import Dsps
 from bridge.api.faults import Forbidden
+from bridge.api.front_page import Welcome
 from bridge.api.health import Health
 from bridge.api.iotda.batch_tasks import BatchTaskManagement
 from bridge.api.iotda.broadcasts import BroadcastMessages
@@ -107,6 +108,7 @@ def create_app(
         DeviceManagement(devices, check, max_body=settings.max_body),
         RoutingRules(rules, check, pushes, max_body=settings.max_body),
         Health(ready),
+        Welcome(),
     ]
     if pushes is not None:
         groups.append(ActionPushes(pushes, check, max_body=settings.max_body))

@@ -47,7 +47,12 @@ class Components:
 
 def _types(operation: Operation) -> Iterable[type]:
     answers = (kind for kind in operation.answers.values() if kind is not None)
-    return [*answers, operation.error_body, *([operation.body] if operation.body is not None else ())]
+    return [
+        *answers,
+        *operation.also.values(),
+        operation.error_body,
+        *([operation.body] if operation.body is not None else ()),
+    ]
 
 
 def _finish(schema: Json, *, never_null: bool) -> None:

@@ -144,6 +144,8 @@ def _response(operation: Operation, status: int, errors: Sequence[ErrorCode], co
         content["application/json"].append(components.error(operation.error_body, errors))
     if (answer := operation.answers.get(status)) is not None:
         content[operation.media_type].append(components.reference(answer))
+        for media_type, form in operation.also.items():
+            content[media_type].append(components.reference(form))
     if content:
         response["content"] = {
             media_type: {"schema": schemas[0] if len(schemas) == 1 else {"anyOf": schemas}}

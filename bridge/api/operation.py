@@ -66,6 +66,8 @@ class Operation:
     """Status → the type of the body; None: there is none. Statuses of success, and others that are no errors."""
     media_type: str = "application/json"
     """Of `answers`."""
+    also: Mapping[str, type] = field(default_factory=dict)
+    """Other media type, by Accept → the type of an answer of success in that form."""
     errors: Sequence[ErrorCode]
     error_body: type
     """A structure, in which `error_code` or `code` is the code."""

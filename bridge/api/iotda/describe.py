@@ -74,6 +74,7 @@ def operation(
     max_body: int | None = None,
     errors: Sequence[Reason] = (),
     media_type: str = "application/json",
+    also: Mapping[str, type] | None = None,
 ) -> Operation:
     """`errors`: what this operation is refused for besides what any is: unreadable, no credentials, no right, not JSON,
     a bad parameter, the disk. Give exceptions of the error table, and codes of 400s."""
@@ -93,6 +94,7 @@ def operation(
         max_body=max_body,
         answers=answers,
         media_type=media_type,
+        also=also or {},
         errors=error_codes(reasons),
         error_body=ErrorBody,
     )
