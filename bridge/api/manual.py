@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 _NONE = "# device-bridge\n\nThe manual is not installed with this package. `/openapi.json` describes the HTTP API.\n"
 _CHECKOUT = Path(__file__).parents[2]
 _COMMENT = re.compile(r"^<!--[^>]*-->$", re.MULTILINE)
+_DISTRIBUTION = "device-bridge"
 _PUNCTUATION = re.compile(r"[^\w\- ]")
 
 
@@ -20,7 +21,7 @@ def manual() -> str:
     if (_CHECKOUT / "pyproject.toml").is_file():
         return (_CHECKOUT / "README.md").read_text(encoding="utf-8")
     try:
-        description = metadata.metadata("device-bridge").json.get("description")
+        description = metadata.metadata(_DISTRIBUTION).json.get("description")
     except metadata.PackageNotFoundError:
         return _NONE
     return str(description) if description else _NONE

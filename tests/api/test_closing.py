@@ -167,6 +167,20 @@ async def test_nobody_who_lingers_holds_up_the_stop(
         assert await lingers.closed()
 
 
+async def test_who_sends_again_is_waited_for_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lingering, "QUIET", 0.02)
+    closed = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    tested = lingering.Lingering(loop, closed.set, at_most=10)
+    tested.received(1)
+    before = loop.time()
+    async with asyncio.timeout(20):
+        await closed.wait()
+    assert loop.time() - before > 1.5 * lingering.QUIET  # how much longer is the machine's matter
+    tested.received(100)  # what was under way
+    tested.cancel()
+
+
 async def test_the_bound_in_bytes() -> None:
     closed = asyncio.Event()
     tested = lingering.Lingering(asyncio.get_running_loop(), closed.set, at_most=10)

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from bridge import __version__
+from bridge.api import manual
 from bridge.api.manual import as_html
 from tests.api.client import Answer, Client
 
@@ -117,6 +118,14 @@ async def test_the_manual_as_a_page(client: Client) -> None:
     assert {"h1", "h2", "table", "td", "pre", "code"} <= page.names
     for heading in re.findall(r"^## (.+)$", re.sub(r"```.*?```", "", text, flags=re.DOTALL), re.MULTILINE):
         assert heading.replace("`", "") in page.text
+
+
+def test_the_manual_of_an_installed_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(manual, "_CHECKOUT", tmp_path)
+    assert manual.manual().startswith("# device-bridge\n")
+    assert len(manual.manual()) > 1000
+    monkeypatch.setattr(manual, "_DISTRIBUTION", "nothing-of-that-name")
+    assert "/openapi.json" in manual.manual()
 
 
 def test_html_in_a_manual_is_text() -> None:
