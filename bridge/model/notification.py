@@ -75,10 +75,11 @@ class Selection:
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
+    """How many notifications there are, and the first and the last of them; both None when there is none."""
+
     count: int
-    oldest: int | None
-    """Milliseconds since the epoch; None when there is none."""
-    newest: int | None
+    oldest: Notification | None = None
+    newest: Notification | None = None
 
 
 class Kind(Enum):

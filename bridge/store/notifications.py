@@ -121,18 +121,20 @@ class Notifications:
         with self._snapshot():
             keys = self._inbox(project, history=True)
             if keys is None:
-                return Bounds(0, None, None)
+                return Bounds(0)
             keys = within(self._reader, keys, selection)
             if _only_read(selection):
-                return self._bounds_of_read(keys, selection.read)
+                return self._bounds_of_read(project, keys, selection.read)
             series = series_of(self._reader, keys, selection)
             numbers = series.numbers()
             if _filtered(selection):
                 found = list(self._looked_through(series.rows(numbers), selection, keys))
-                return Bounds(len(found), found[-1][1], found[0][1]) if found else Bounds(0, None, None)
+                ends = [read_notification(project, row) for row in (found[-1], found[0])] if found else []
+                return Bounds(len(found), *ends)
             if not numbers:
-                return Bounds(0, None, None)
-            return Bounds(len(numbers), self._at(series.key(numbers[0])), self._at(series.key(numbers[-1])))
+                return Bounds(0)
+            oldest, newest = (self._whole(project, series.key(number)) for number in (numbers[0], numbers[-1]))
+            return Bounds(len(numbers), oldest, newest)
 
     def _tell_all_processed(self, journal: Journal, notifications: Iterable[Notification]) -> None:
         """In the writer's thread."""
@@ -191,16 +193,16 @@ class Notifications:
             ):
                 yield row
 
-    def _bounds_of_read(self, keys: Keys, read: bool | None) -> Bounds:
+    def _bounds_of_read(self, project: str, keys: Keys, read: bool | None) -> Bounds:
         """The unread ones are counted as the others among all: nearly always there are fewer of those."""
         span = keys.inbox, keys.low, keys.high
         count = self._reader.execute(statements.COUNT_READ, span).fetchone()[0]
         count = count if read else max(0, keys.high - keys.low + 1) - count
         if not count:
-            return Bounds(0, None, None)
+            return Bounds(0)
         which = keys.inbox, read, keys.low, keys.high
         oldest, newest = (
-            self._at(self._reader.execute(text, which).fetchone()[0])
+            self._whole(project, self._reader.execute(text, which).fetchone()[0])
             for text in (statements.OLDEST_READ, statements.NEWEST_READ)
         )
         return Bounds(count, oldest, newest)
@@ -214,6 +216,9 @@ class Notifications:
         base = inbox << NUMBER_BITS
         low = first if history else max(first, cleared + 1)
         return Keys(inbox, base + first, base + low, base + last)
+
+    def _whole(self, project: str, key: int) -> Notification:
+        return read_notification(project, self._reader.execute(statements.NOTIFICATION, (key,)).fetchone())
 
     def _at(self, key: int) -> int:
         at: int = self._reader.execute(statements.AT, (key,)).fetchone()[0]

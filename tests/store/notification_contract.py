@@ -41,7 +41,7 @@ class NotificationStoreContract:
     async def test_nothing_is_there_before(self, store: NotificationStore) -> None:
         assert store.notifications("home", EVERYTHING, history=True) == []
         assert store.notifications("home", EVERYTHING, history=False) == []
-        assert store.notification_bounds("home", EVERYTHING) == Bounds(0, None, None)
+        assert store.notification_bounds("home", EVERYTHING) == Bounds(0)
         assert store.notification("home", "0" * 24) is None
         assert store.next_due() is None
         assert await store.process_due(NOW, 10) == []
@@ -56,7 +56,7 @@ class NotificationStoreContract:
         assert store.notification("home", entered.id) == entered
         assert store.notification("home", entered.id.upper()) == entered
         assert store.notifications("home", EVERYTHING, history=True) == [entered]
-        assert store.notification_bounds("home", EVERYTHING) == Bounds(1, NOW, NOW)
+        assert store.notification_bounds("home", EVERYTHING) == Bounds(1, entered, entered)
 
     async def test_an_id_is_24_hexadecimal_digits_and_begins_with_the_second(self, store: NotificationStore) -> None:
         [entered] = await enter(store, a_notice(), now=1_569_468_083_027)
@@ -102,13 +102,14 @@ class NotificationStoreContract:
 
     async def test_read_and_unread(self, store: NotificationStore) -> None:
         _, second, _ = await enter(store, *(a_notice(text=text) for text in "123"))
-        assert (await store.mark_read("home", second.id, True)).read
+        marked = await store.mark_read("home", second.id, True)
+        assert marked.read
         assert texts(store.notifications("home", Selection(read=True), history=True)) == ["2"]
         assert texts(store.notifications("home", Selection(read=False), history=True)) == ["3", "1"]
-        assert store.notification_bounds("home", Selection(read=True)) == Bounds(1, NOW, NOW)
+        assert store.notification_bounds("home", Selection(read=True)) == Bounds(1, marked, marked)
         assert store.notification_bounds("home", Selection(read=False)).count == 2
         assert not (await store.mark_read("home", second.id, False)).read
-        assert store.notification_bounds("home", Selection(read=True)) == Bounds(0, None, None)
+        assert store.notification_bounds("home", Selection(read=True)) == Bounds(0)
 
     async def test_every_selection_is_what_a_look_at_each_says(self, store: NotificationStore) -> None:
         importances = itertools.cycle(Importance)
@@ -126,7 +127,7 @@ class NotificationStoreContract:
             assert store.notifications("home", selection, history=True) == page(wanted, selection)
             since = [each for each in wanted if everything.index(each) < 46]
             assert store.notifications("home", selection, history=False) == page(since, selection)
-            ends = (wanted[-1].at, wanted[0].at) if wanted else (None, None)
+            ends = (wanted[-1], wanted[0]) if wanted else ()
             assert store.notification_bounds("home", selection) == Bounds(len(wanted), *ends)
 
     async def test_confirmed_at_once(self, store: NotificationStore) -> None:
@@ -194,22 +195,23 @@ class NotificationStoreContract:
             await enter(store, a_notice(about, str(number)), now=NOW + number)
         assert await store.prune_notifications(NOW + 4) == 4
         assert texts(store.notifications("home", EVERYTHING, history=True)) == list("987654")
-        assert store.notification_bounds("home", EVERYTHING) == Bounds(6, NOW + 4, NOW + 9)
-        assert store.notification_bounds("home", Selection(about="fan")) == Bounds(3, NOW + 4, NOW + 8)
+        newest, next_to_it, *_, oldest = store.notifications("home", EVERYTHING, history=True)
+        assert store.notification_bounds("home", EVERYTHING) == Bounds(6, oldest, newest)
+        assert store.notification_bounds("home", Selection(about="fan")) == Bounds(3, oldest, next_to_it)
         assert await store.prune_notifications(NOW + 100) == 6
-        assert store.notification_bounds("home", EVERYTHING) == Bounds(0, None, None)
-        assert store.notification_bounds("home", Selection(about="fan")) == Bounds(0, None, None)
+        assert store.notification_bounds("home", EVERYTHING) == Bounds(0)
+        assert store.notification_bounds("home", Selection(about="fan")) == Bounds(0)
         [entered] = await enter(store, a_notice("fan", "new"), now=NOW + 200)
         assert store.notifications("home", Selection(about="fan"), history=True) == [entered]
 
     async def test_what_waits_for_its_time_outlives_its_retention(self, store: NotificationStore) -> None:
         waiting, _, _ = await enter(store, *(a_notice("lamp", text) for text in "abc"))
         await store.confirm("home", waiting.id, "app", NOW + 100, NOW)
-        await enter(store, a_notice("lamp", "d"), now=NOW + 50)
+        [late] = await enter(store, a_notice("lamp", "d"), now=NOW + 50)
         assert await store.prune_notifications(NOW + 10) == 3
         for selection in (EVERYTHING, Selection(about="lamp"), Selection(importance=Importance.INFORMATION)):
             assert texts(store.notifications("home", selection, history=True)) == ["d"]
-            assert store.notification_bounds("home", selection) == Bounds(1, NOW + 50, NOW + 50)
+            assert store.notification_bounds("home", selection) == Bounds(1, late, late)
         assert await store.prune_notifications(NOW + 10) == 0
         assert store.notification("home", waiting.id) is not None
         assert texts(await store.process_due(NOW + 100, 10)) == ["a"]

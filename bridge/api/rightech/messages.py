@@ -122,7 +122,7 @@ def _about_reading() -> list[Operation]:
         _select(
             BOUNDS,
             "ShowInboxBounds",
-            "How many there are, and the times of the first and the last.",
+            "How many notifications there are, and the oldest and the newest of them.",
             answer=PartOfBounds,
         ),
     ]

@@ -51,11 +51,11 @@ class PartOfEntity(msgspec.Struct, omit_defaults=True):
 
 
 class PartOfBounds(msgspec.Struct):
-    """`min` and `max` are null when there is none; `only` may leave out any of it."""
+    """The oldest and the newest notification, null when there is none; `only` may leave out any of it."""
 
     count: int = 0
-    min: int | None = None
-    max: int | None = None
+    min: PartOfEntity | None = None
+    max: PartOfEntity | None = None
     success: bool = True
 
 
@@ -75,7 +75,15 @@ def render_list(notifications: Sequence[Notification], only: Paths) -> bytes:
 
 
 def render_bounds(bounds: Bounds, only: Paths) -> bytes:
-    return _encode(keep({"count": bounds.count, "min": bounds.oldest, "max": bounds.newest, "success": True}, only))
+    oldest, newest = (None if each is None else entity(each) for each in (bounds.oldest, bounds.newest))
+    return _encode(keep({"count": bounds.count, "min": oldest, "max": newest, "success": True}, _in_bounds(only)))
+
+
+def _in_bounds(only: Paths) -> Paths:
+    """`min.time` names a field of the bounds; `time`, a field of both notifications beside the other bounds."""
+    own = tuple(path for path in only if path[0] in PartOfBounds.__struct_fields__)
+    of_notifications = tuple((end, *path) for path in only if path not in own for end in ("min", "max"))
+    return own + of_notifications + ((("count",), ("success",)) if only and not own else ())
 
 
 def entity(notification: Notification) -> dict[str, Any]:
@@ -97,13 +105,13 @@ def entity(notification: Notification) -> dict[str, Any]:
 
 
 def keep(value: dict[str, Any], paths: Paths) -> dict[str, Any]:
-    """What the paths name, nested as it was; what is not there is left out."""
+    """What the paths name, nested as it was; what is not there is left out. null has no fields, and stays."""
     if not paths:
         return value
     kept: dict[str, Any] = {}
     for name, below in value.items():
         deeper = tuple(path[1:] for path in paths if path[0] == name)
-        if () in deeper:
+        if () in deeper or (deeper and below is None):
             kept[name] = below
         elif deeper and isinstance(below, dict) and (part := keep(below, deeper)):
             kept[name] = part

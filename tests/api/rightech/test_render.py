@@ -7,6 +7,7 @@ import pytest
 from bridge.api import faults
 from bridge.api.error_fields import headers_of
 from bridge.api.rightech.errors import error_body, status_of
+from bridge.api.rightech.parse import parse_only
 from bridge.api.rightech.render import entity, keep, render_bounds, render_entity, render_list
 from bridge.model import errors
 from bridge.model.notification import Bounds, Importance, Notice, Notification
@@ -57,8 +58,32 @@ def test_only(only: tuple[tuple[str, ...], ...], wanted: dict[str, Any]) -> None
 
 
 def test_bounds() -> None:
-    assert render_bounds(Bounds(0, None, None), ()) == b'{"count":0,"min":null,"max":null,"success":true}'
-    assert json.loads(render_bounds(Bounds(2, 5, 7), (("count",),))) == {"count": 2}
+    assert render_bounds(Bounds(0), ()) == b'{"count":0,"min":null,"max":null,"success":true}'
+    later = Notification(9, 1_569_468_083_028, NOTICE)
+    whole = {"count": 2, "min": ENTITY, "max": entity(later), "success": True}
+    assert json.loads(render_bounds(Bounds(2, FRESH, later), ())) == whole
+
+
+@pytest.mark.parametrize(
+    ("only", "wanted"),
+    [
+        ("count", {"count": 1}),
+        ("min", {"min": ENTITY}),
+        ("min.time,max.body.text", {"min": {"time": ENTITY["time"]}, "max": {"body": {"text": "It's too dark"}}}),
+        ("_id", {"count": 1, "min": {"_id": ENTITY["_id"]}, "max": {"_id": ENTITY["_id"]}, "success": True}),
+        ("count,read", {"count": 1, "min": {"read": False}, "max": {"read": False}}),
+        ("nothing", {"count": 1, "success": True}),
+    ],
+)
+def test_a_part_of_the_bounds(only: str, wanted: dict[str, Any]) -> None:
+    assert json.loads(render_bounds(Bounds(1, FRESH, FRESH), parse_only(f"only={only}".encode()))) == wanted
+
+
+@pytest.mark.parametrize(
+    ("only", "wanted"), [("min.time", {"min": None}), ("_id", {"count": 0, "min": None, "max": None, "success": True})]
+)
+def test_a_part_of_no_bounds(only: str, wanted: dict[str, Any]) -> None:
+    assert json.loads(render_bounds(Bounds(0), parse_only(f"only={only}".encode()))) == wanted
 
 
 def test_the_form_of_an_error() -> None:
