@@ -66,6 +66,15 @@ async def test_at_once(client: Client, managed: ManagedInbox, clock: HandClock) 
     assert (entity["read"], entity["processed_time"]) == (True, clock.now)
 
 
+@pytest.mark.parametrize("fields", [{}, {"action": None}, {"time": "2030-03-23T10:00:00.000Z"}])
+async def test_without_an_action_it_is_at_once(
+    client: Client, managed: ManagedInbox, clock: HandClock, fields: dict[str, Any]
+) -> None:
+    entered = await enter(managed)
+    assert (await confirm(client, {"message_id": entered.id, **fields})).status == 204
+    assert show(managed, entered).processed_at == clock.now
+
+
 async def test_at_a_time(client: Client, managed: ManagedInbox, clock: HandClock) -> None:
     entered = await enter(managed)
     moment = clock.now + 3_600_000
@@ -104,7 +113,8 @@ async def test_the_second_replaces_the_first_until_it_is_processed(
         ({"message_id": "nobody", "action": 0}, "DLS.1003", "message_id"),
         ({"message_id": "0" * 24, "action": 0}, "DLS.1003", "message_id"),
         ({"message_id": "m-1\n", "action": 0}, "DLS.1002", "message_id"),
-        ({"message_id": "m-1"}, "DLS.1002", "action"),
+        ({}, "DLS.1002", "message_id"),
+        ({"message_id": None, "action": 0}, "DLS.1002", "which notification"),
         ({"message_id": "m-1", "action": 2}, "DLS.1002", "action"),
         ({"message_id": "m-1", "action": "0"}, "DLS.1002", "action"),
         ({"message_id": "m-1", "action": 1, "time": "tomorrow"}, "DLS.1002", "time"),

@@ -33,7 +33,7 @@ class ConfirmBody(msgspec.Struct):
     """Types only, the rules are in `parse_confirmation`. The vendor's example has a time that means nothing."""
 
     message_id: Annotated[str, shown(NAMED, required=True)] | None = None
-    action: Annotated[int, shown(enum=[0, 1], description="0: now. 1: at a time.", required=True)] | None = None
+    action: Annotated[int, shown(enum=[0, 1], default=0, description="0: now. 1: at a time.")] | None = None
     time: Annotated[Any, shown(_TIME, f"In UTC, for action 1. {_LATER}", type=["string", "null"])] = None
 
 
@@ -77,11 +77,11 @@ def check_fields(fields: Mapping[bytes, bytes]) -> None:
 def parse_confirmation(body: bytes, now: int) -> Confirmation:
     fields = decode(body, _CONFIRM)
     if fields.message_id is None:
-        raise BadField("message_id", "required")
+        raise BadField("message_id", "required, as without one nothing says which notification is confirmed")
     if not NAMED.fullmatch(fields.message_id):
         raise BadField("message_id", "1 to 128 characters, no control characters")
-    if fields.action not in {0, 1}:
-        raise BadField("action", "required, 0 (now) or 1 (at a time)")
+    if fields.action not in {None, 0, 1}:
+        raise BadField("action", "0 (now), which is the default, or 1 (at a time)")
     if not fields.action:
         return Confirmation(fields.message_id, None)
     return Confirmation(fields.message_id, now + DEFAULT_DELAY if fields.time is None else parse_time(fields.time))

@@ -26,6 +26,9 @@ def body(**fields: Any) -> bytes:
     ("given", "process_at"),
     [
         (body(action=0), None),
+        (body(action=None), None),
+        (b'{"message_id": "m-1"}', None),
+        (b'{"message_id": "m-1", "time": "2099-03-23T10:00:00.000Z"}', None),
         (body(action=0, time="2022-03-23T10:00:00.000Z"), None),
         (body(action=0, time=["nothing", {"of": "meaning"}]), None),
         (body(), NOW + 3 * 86_400_000),
@@ -48,7 +51,6 @@ def test_confirmations(given: bytes, process_at: int | None) -> None:
         (body(message_id="x" * 129), "message_id"),
         (body(message_id=7), "message_id"),
         (body(message_id={"id": "m-1"}), "message_id"),
-        (body(action=None), "action"),
         (body(action=2), "action"),
         (body(action=-1), "action"),
         (body(action="1"), "action"),
