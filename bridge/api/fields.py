@@ -31,6 +31,12 @@ def decode(body: bytes, decoder: msgspec.json.Decoder[T]) -> T:
         raise NotJson("nested too deep") from None
 
 
+def text_of(raw: msgspec.Raw) -> bytes | None:
+    """The JSON text of an optional member of any type; None: it is absent, or null, which is the same everywhere."""
+    text = bytes(raw)
+    return text if text not in {b"", b"null"} else None
+
+
 def query_parameters(query: bytes) -> dict[str, str]:
     """Of a repeated one the last counts."""
     try:

@@ -13,7 +13,10 @@ import msgspec
 
 REQUIRED = "x-required"
 """Marks a field that its type takes as optional, so that the parser can refuse in its own words; openapi.py takes it
-away."""
+away. For a structure it stands around the union with None: msgspec describes a structure apart from its field."""
+
+NOT_NULL = ["string", "object", "array", "number", "boolean"]
+"""The `type` of a member that may have any value but null."""
 
 _CLASS = re.compile(r"(\[(?:[^\]\\]|\\.)+\])\{(\d+),(\d+)\}", re.DOTALL)
 

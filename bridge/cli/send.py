@@ -44,9 +44,7 @@ def _pairs(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) 
     callback=options.matching(_KEY, "1 to 255 visible ASCII characters"),
     help="Try again with the same key: it is sent once, for 24 hours.",
 )
-@click.option(
-    "--json", "is_json", is_flag=True, help="MESSAGE is JSON, sent as it is: an object, or a string in quotes."
-)
+@click.option("--json", "is_json", is_flag=True, help="MESSAGE is JSON: anything but null, such as an object.")
 @click.option("--wait", is_flag=True, help="Wait for the reply and print it; exit code 0 only if DELIVERED or replied.")
 @click.option(
     "--timeout", type=click.IntRange(1, 3600), metavar="SECONDS", default=10, show_default=True, help="Of --wait."
@@ -95,10 +93,17 @@ def _json_text(message: str, is_json: bool) -> str:
     if not is_json:
         return json.dumps(message)
     try:
-        json.loads(message)
+        document = json.loads(message, parse_int=str, parse_float=str, parse_constant=_no_constant)
+        message.encode()
     except ValueError as error:
         raise click.BadParameter(f"it is not JSON: {error}.", param_hint="MESSAGE") from None
+    if document is None:
+        raise click.BadParameter("it must not be null.", param_hint="MESSAGE")
     return message
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(f"{name} is no number")
 
 
 def _body(fields: dict[str, Any]) -> dict[str, Any]:

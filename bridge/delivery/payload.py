@@ -24,7 +24,7 @@ def downlink_of(message: Message, carrier: str, packet_id: int = 0, *, behind: s
 
 
 def payload_of(message: Message, behind: str | None = None) -> bytes:
-    """`content` is JSON text; a JSON string starts with a quote, anything else is an object.
+    """`content` is JSON text; a JSON string starts with a quote, and anything else is passed on as it is written.
 
     `behind`: the id of the device behind a gateway that it is for; only the standard envelope has room for it.
     """

@@ -49,7 +49,7 @@ class Draft:
 
     message_id: str
     content: str
-    """The message as JSON text, exactly as the application sent it: a JSON string or a JSON object."""
+    """The message as JSON text, exactly as the application sent it: anything but null."""
     ttl: int
     """Minutes; 0 means: deliver on the live connection or not at all."""
     name: str | None = None

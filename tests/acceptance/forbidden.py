@@ -42,14 +42,17 @@ NEVER = {
     "5,000 decimals": b"0." + b"1" * 5000,
     "beyond a double": b"1e400",
 }
-"""Nothing that any field takes."""
+"""Nothing that any field takes, but for what is a number to JSON."""
+NUMBERS = ("5,000 digits", "5,000 decimals", "beyond a double")
 CHARACTERS = ["\0", "\n", "\x7f", " ", "/", '"', "\\", "<", "é", "\u202e", "\uffff", "\U0001f600", "\U000e0001"]
 
 
 def forbidden(kinds: list[Schema], *, required: bool) -> Iterator[Case]:
     """For a field that may be one of these."""
-    yield from NEVER.items()
     allowed = {name for kind in kinds for name in types_of(kind)}
+    if "number" in allowed:
+        allowed.add("integer")
+    yield from ((what, text) for what, text in NEVER.items() if "number" not in allowed or what not in NUMBERS)
     for name, text in OF_TYPE.items():
         if name not in allowed and (name != "null" or required):
             yield f"a {name}", text

@@ -36,14 +36,23 @@ class Api:
         """Underscores in the names of header fields become hyphens."""
         headers = {"X-Auth-Token": self._token, "Content-Type": media_type}
         headers |= {name.replace("_", "-"): value for name, value in fields.items()}
+        response, text = self._exchange(method, path, body, headers)
+        return Answer(response.status, _decoded(text, response.headers.get_content_type()), response.headers)
+
+    def raw(self, method: str, path: str) -> bytes:
+        """The body of an answer as it came: numbers are not read."""
+        return self._exchange(method, path, None, {"X-Auth-Token": self._token})[1]
+
+    def _exchange(
+        self, method: str, path: str, body: bytes | None, headers: dict[str, str]
+    ) -> tuple[http.client.HTTPResponse, bytes]:
         try:
             self._connection.request(method, path, body, headers)
             response = self._connection.getresponse()
-            text = response.read()
+            return response, response.read()
         except (OSError, http.client.HTTPException):
             self._connection.close()
             raise
-        return Answer(response.status, _decoded(text, response.headers.get_content_type()), response.headers)
 
     def post(self, device_id: str, message: object, **fields: object) -> Answer:
         """CreateMessage."""

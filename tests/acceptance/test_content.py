@@ -49,12 +49,36 @@ def test_a_raw_object_is_its_json_text(pump: Account, version: Version) -> None:
     assert json.loads(device.next().payload) == OBJECT
 
 
-def test_numbers_come_as_they_were_written(pump: Account) -> None:
+AS_WRITTEN = [
+    '{"a": 1.0, "b": 1e400, "c": 12345678901234567890123, "d": -0}',
+    '[1.0, 1e400, "\\u00e9" ,null]',
+    "[]",
+    "true",
+    "false",
+    "0",
+    "1.0",
+    "1e400",
+    "12345678901234567890123",
+]
+"""Whatever JSON is, but null."""
+
+
+@pytest.mark.parametrize("text", AS_WRITTEN)
+def test_any_json_comes_as_it_was_written(pump: Account, text: str) -> None:
     device = pump.connect()
-    text = '{"a": 1.0, "b": 1e400, "c": 12345678901234567890123, "d": -0}'
-    body = f'{{"message": {text}, "payload_format": "raw"}}'.encode()
-    assert pump.api.call("POST", f"/v5/iot/default/devices/{pump.id}/messages", body).status == 201
+    path = f"/v5/iot/default/devices/{pump.id}/messages"
+    body = f'{{"message": {text}, "payload_format": "raw", "message_id": "m-1"}}'.encode()
+    assert pump.api.call("POST", path, body).status == 201
     assert device.next().payload == text.encode()
+    assert pump.api.raw("GET", f"{path}/m-1").partition(b'"message":')[2].startswith(text.encode())
+    assert pump.api.call("POST", path, f'{{"message": {text}}}'.encode()).status == 201
+    assert _envelope(device.next().payload)["content"] == text
+
+
+@pytest.mark.parametrize("message", ["", '"message": null'])
+def test_the_message_is_not_null_and_not_absent(pump: Account, message: str) -> None:
+    answer = pump.api.call("POST", f"/v5/iot/default/devices/{pump.id}/messages", f"{{{message}}}".encode())
+    assert (answer.status, answer.error) == (400, "IOTDA.000006")
 
 
 @pytest.mark.parametrize("payload", [b"", bytes(range(256)), b"\xff" * 10_000])

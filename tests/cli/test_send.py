@@ -157,6 +157,8 @@ def test_wait_is_refused(call: Call, api_server: ApiServer, url: str, status: in
     ("args", "problem"),
     [
         (("{", "--json"), "it is not JSON"),
+        (("null", "--json"), "it must not be null"),
+        (("[NaN]", "--json"), "it is not JSON"),
         (("x", "--property", "novalue"), "'novalue' is not NAME=VALUE"),
         (("x", "--property", "=value"), "'=value' is not NAME=VALUE"),
         (("x", "--ttl", "soon"), "soon"),

@@ -53,7 +53,7 @@ class CreateBatchTask(msgspec.Struct):
     need_confirm: Annotated[bool, shown(None, "Refused when true.")] | None = None
     targets: Annotated[Targets, shown(required=True)] | None = None
     targets_filter: Annotated[dict[str, msgspec.Raw], shown(None, _UNSUPPORTED)] | None = None
-    document: Annotated[MessageBody, shown(None, _DOCUMENT, required=True)] | None = None
+    document: Annotated[MessageBody | None, shown(None, _DOCUMENT, required=True)] = None
     document_source: Annotated[str, shown(None, _UNSUPPORTED, maxLength=MAX_SOURCE)] | None = None
     task_policy: TaskPolicy | None = None
 

@@ -9,7 +9,7 @@ from bridge.api.iotda.batch_parse import CREATE_MESSAGES
 from bridge.api.iotda.errors import FAILURES, OBSTACLES
 from bridge.api.iotda.paging import Page
 from bridge.api.iotda.render import CompactTime, ErrorInfo, ShownProperties, compact, properties_of
-from bridge.api.schema import shown
+from bridge.api.schema import NOT_NULL, shown
 from bridge.model.batch import (
     Document,
     FoundTasks,
@@ -28,7 +28,7 @@ _encode = msgspec.json.Encoder().encode
 
 
 class DocumentBody(msgspec.Struct, omit_defaults=True):
-    message: Annotated[msgspec.Raw, shown(type=["string", "object"])]
+    message: Annotated[msgspec.Raw, shown(type=NOT_NULL)]
     ttl: int
     message_id: str | None = None
     name: str | None = None

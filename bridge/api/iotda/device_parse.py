@@ -10,6 +10,7 @@ from typing import Annotated, NamedTuple, TypeAlias
 
 import msgspec
 
+from bridge.api.fields import text_of
 from bridge.api.iotda.errors import bad_parameter
 from bridge.api.iotda.json_text import check_depth, decode
 from bridge.api.iotda.parse import CHINESE, MARKS
@@ -246,8 +247,8 @@ def _timeout(value: int | None) -> int | None:
 
 
 def _extension_info(raw: msgspec.Raw) -> str | None:
-    text = bytes(raw)
-    if text in {b"", b"null"}:
+    text = text_of(raw)
+    if text is None:
         return None
     if text[:1] != b"{":
         raise bad_parameter("extension_info", "a JSON object")

@@ -10,11 +10,12 @@ from typing import Annotated
 
 import msgspec
 
+from bridge.api.fields import text_of
 from bridge.api.iotda.errors import BAD_TIME, BAD_TOPIC, bad_parameter
 from bridge.api.iotda.json_text import MAX_DEPTH, check_depth, decode
 from bridge.api.iotda.times import FORMS, WRITTEN, parse_time
 from bridge.api.iotda.uuid7 import uuid7
-from bridge.api.schema import shown
+from bridge.api.schema import NOT_NULL, shown
 from bridge.model.clock import Clock, system_clock
 from bridge.model.message import Draft
 from bridge.model.topics import device_tree, user_topic
@@ -33,24 +34,26 @@ MESSAGE_ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
 CHINESE = "\u3007\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U000323af"
 MARKS = r"_?'#().,&%@!-"
 _NAME = re.compile(f"[A-Za-z0-9{CHINESE}{MARKS}]{{0,128}}")
-_PROPERTY_KEY = re.compile(r"[A-Za-z0-9_-]{1,128}")
+_PROPERTY_KEY = re.compile(r"[A-Za-z0-9_-]{0,128}")
 _PROPERTY_VALUE = re.compile(f"[A-Za-z0-9 {CHINESE}{MARKS}]{{0,128}}")
 _CORRELATION_DATA = re.compile(r"[A-Za-z0-9_-]{0,128}")
-_RESPONSE_TOPIC = re.compile(r"[A-Za-z0-9_?=$#+/-]{1,128}")
+_RESPONSE_TOPIC = re.compile(r"[A-Za-z0-9_?=$#+/-]{0,128}")
 TOPIC = re.compile("[^+#\x00-\x1f\x7f-\x9f\ufdd0-\ufdef\ufffe\uffff]{1,128}")
 """Without wildcards [MQTT-3.3.2-2] and NUL [MQTT-1.5.4-2], and without the characters that a receiver may take for a
 malformed packet (MQTT 5, section 1.5.4): one message must not cost a device its connection."""
 
 
-_MESSAGE = f"The payload has at most {MAX_PAYLOAD} bytes; objects nest at most {MAX_DEPTH} levels."
+_MESSAGE = f"The payload has at most {MAX_PAYLOAD} bytes; objects and arrays nest at most {MAX_DEPTH} levels."
 _FORMAT = "standard: the payload is an object of name, id and content; raw: the message alone. Without base64 only."
 _SEND_AT = "Not sent before this time, UTC, which is at most 7 days ahead; ttl, not 0, counts from there."
 _TTL = "Minutes that the message waits for its device; 0: deliver now or not at all."
 
 
 class UserProperty(msgspec.Struct):
-    prop_key: Annotated[str, shown(_PROPERTY_KEY)]
-    prop_value: Annotated[str, shown(_PROPERTY_VALUE)]
+    """As it is given; what is absent is empty."""
+
+    prop_key: Annotated[str, shown(_PROPERTY_KEY)] | None = None
+    prop_value: Annotated[str, shown(_PROPERTY_VALUE)] | None = None
 
 
 class Properties(msgspec.Struct):
@@ -68,7 +71,7 @@ class MessageBody(msgspec.Struct):
     name: Annotated[str, shown(_NAME)] | None = None
     message: Annotated[
         msgspec.Raw,
-        shown(None, _MESSAGE, required=True, type=["string", "object"], maxLength=4 * -(-MAX_PAYLOAD // 3)),
+        shown(None, _MESSAGE, required=True, type=NOT_NULL, maxLength=4 * -(-MAX_PAYLOAD // 3)),
     ] = msgspec.field(default_factory=msgspec.Raw)
     properties: Properties | None = None
     encoding: Annotated[str, shown(None, "base64: the decoded bytes are the payload.", enum=ENCODINGS)] | None = None
@@ -115,7 +118,7 @@ def draft_of(fields: MessageBody, device_id: str, max_ttl: int, clock: Clock = s
     encoding, payload_format = _form(fields)
     draft = Draft(
         message_id=uuid7() if fields.message_id is None else _message_id(fields.message_id),
-        content=_content(bytes(fields.message), base64=encoding == "base64"),
+        content=_content(text_of(fields.message), base64=encoding == "base64"),
         ttl=min(DEFAULT_TTL, max_ttl) if fields.ttl is None else check_ttl(fields.ttl, max_ttl),
         name=fields.name,
         encoding=encoding,
@@ -148,15 +151,15 @@ def _form(fields: MessageBody) -> tuple[str | None, str | None]:
     return fields.encoding, fields.payload_format
 
 
-def _content(text: bytes, *, base64: bool) -> str:
-    """The JSON text of the message, checked for kind and size."""
-    if text[:1] not in {b'"', b"{"}:
-        raise bad_parameter("message", "required, a JSON string or a JSON object")
+def _content(text: bytes | None, *, base64: bool) -> str:
+    """The JSON text of the message, checked for kind, size and depth."""
+    if text is None:
+        raise bad_parameter("message", "required, any JSON but null")
     if base64:
         _check_base64(text)
     elif len(text) > MAX_PAYLOAD:  # escapes only make the text longer than what it stands for
         _check_size(len(_STRING.decode(text).encode()) if text[:1] == b'"' else len(text))
-    if text[:1] == b"{":
+    if text[:1] in {b"{", b"["}:
         check_depth(text)
     return text.decode()
 
@@ -225,8 +228,8 @@ def check_topic(field: str, topic: str) -> None:
 def _add_properties(draft: Draft, given: Properties) -> None:
     if given.correlation_data and not _CORRELATION_DATA.fullmatch(given.correlation_data):
         raise bad_parameter("properties.correlation_data", "at most 128 letters, digits, _ and -")
-    if given.response_topic is not None and not _RESPONSE_TOPIC.fullmatch(given.response_topic):
-        raise bad_parameter("properties.response_topic", "1 to 128 letters, digits and _?=$#+/-")
+    if given.response_topic and not _RESPONSE_TOPIC.fullmatch(given.response_topic):
+        raise bad_parameter("properties.response_topic", "at most 128 letters, digits and _?=$#+/-")
     draft.correlation_data = given.correlation_data
     draft.response_topic = given.response_topic
     if given.user_properties:
@@ -236,12 +239,13 @@ def _add_properties(draft: Draft, given: Properties) -> None:
 def _user_properties(given: list[UserProperty]) -> tuple[tuple[str, str], ...]:
     if len(given) > MAX_USER_PROPERTIES:
         raise bad_parameter("properties.user_properties", f"at most {MAX_USER_PROPERTIES}")
-    for number, each in enumerate(given):
+    pairs = tuple((each.prop_key or "", each.prop_value or "") for each in given)
+    for number, (key, value) in enumerate(pairs):
         where = f"properties.user_properties[{number}]"
-        if not _PROPERTY_KEY.fullmatch(each.prop_key):
-            raise bad_parameter(f"{where}.prop_key", "1 to 128 letters, digits, _ and -")
-        if not _PROPERTY_VALUE.fullmatch(each.prop_value):
+        if not _PROPERTY_KEY.fullmatch(key):
+            raise bad_parameter(f"{where}.prop_key", "at most 128 letters, digits, _ and -")
+        if not _PROPERTY_VALUE.fullmatch(value):
             raise bad_parameter(
                 f"{where}.prop_value", f"at most 128 letters, digits, Chinese characters, spaces and {MARKS}"
             )
-    return tuple((each.prop_key, each.prop_value) for each in given)
+    return pairs

@@ -7,8 +7,7 @@ from typing import Annotated, TypeAlias
 import msgspec
 
 from bridge.api.iotda.errors import FAILURES
-from bridge.api.iotda.parse import UserProperty
-from bridge.api.schema import shown
+from bridge.api.schema import NOT_NULL, shown
 from bridge.model import times
 from bridge.model.inquiry import Page
 from bridge.model.message import AcknowledgedBy, Draft, Message, Outcome, Status
@@ -36,15 +35,20 @@ class ErrorInfo(msgspec.Struct):
     error_msg: str
 
 
+class ShownUserProperty(msgspec.Struct):
+    prop_key: str
+    prop_value: str
+
+
 class ShownProperties(msgspec.Struct, omit_defaults=True):
     correlation_data: str | None = None
     response_topic: str | None = None
-    user_properties: list[UserProperty] | None = None
+    user_properties: list[ShownUserProperty] | None = None
 
 
 class DeviceMessage(msgspec.Struct, omit_defaults=True):
     message_id: str
-    message: Annotated[msgspec.Raw, shown(type=["string", "object"])]
+    message: Annotated[msgspec.Raw, shown(type=NOT_NULL)]
     status: Status
     created_time: CompactTime
     name: str | None = None
@@ -129,7 +133,7 @@ def _of_device(device_id: str, message: Message) -> DeviceMessage:
 
 
 def properties_of(draft: Draft) -> ShownProperties | None:
-    pairs = [UserProperty(key, value) for key, value in draft.user_properties] or None
+    pairs = [ShownUserProperty(key, value) for key, value in draft.user_properties] or None
     if pairs is None and draft.correlation_data is None and draft.response_topic is None:
         return None
     return ShownProperties(draft.correlation_data, draft.response_topic, pairs)

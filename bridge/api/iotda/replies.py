@@ -9,9 +9,8 @@ from typing import Annotated, Literal
 import msgspec
 
 from bridge.api.iotda.errors import NO_REPLY, bad_parameter
-from bridge.api.iotda.parse import UserProperty
 from bridge.api.iotda.query import parameters
-from bridge.api.iotda.render import ErrorInfo, Result, error_info_of, result_of
+from bridge.api.iotda.render import ErrorInfo, Result, ShownUserProperty, error_info_of, result_of
 from bridge.api.operation import Parameter
 from bridge.api.schema import integer, shown
 from bridge.model.message import Draft, Message, Status
@@ -78,7 +77,7 @@ class ReplyBody(msgspec.Struct, omit_defaults=True):
     encoding: Annotated[Literal["none", "base64"], shown(None, "Of the payload; none: it is text.")]
     latency_ms: int
     content_type: str | None = None
-    user_properties: list[UserProperty] | None = None
+    user_properties: list[ShownUserProperty] | None = None
 
 
 class Replied(msgspec.Struct):
@@ -98,7 +97,7 @@ class NoReply(msgspec.Struct, omit_defaults=True):
 def render_reply(message: Message, reply: Reply) -> bytes:
     """The answer to CreateMessage, and what the device said."""
     payload, encoding = _text(reply.payload)
-    pairs = [UserProperty(key, value) for key, value in reply.user_properties] or None
+    pairs = [ShownUserProperty(key, value) for key, value in reply.user_properties] or None
     body = ReplyBody(reply.topic, payload, encoding, reply.latency, reply.content_type, pairs)
     return _encode(Replied(message.draft.message_id, result_of(message), body))
 

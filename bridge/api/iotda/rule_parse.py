@@ -52,6 +52,7 @@ Select: TypeAlias = Annotated[str, shown(None, "Events are pushed whole.", enum=
 Where: TypeAlias = Annotated[str, _ONLY_EMPTY]
 Empty: TypeAlias = Annotated[str, _ONLY_EMPTY]
 ChannelName: TypeAlias = Annotated[str, shown(None, enum=list(Channel))]
+_URL = "http:// or https://, a host, perhaps a port."
 _SECRET = f"Signs the pushes; the Base64 of {SECRET_BYTES[0]} to {SECRET_BYTES[-1]} bytes behind {SECRET_PREFIX}."
 
 
@@ -69,7 +70,7 @@ class AddRule(msgspec.Struct):
 
     rule_name: RuleName | None = None
     description: Description | None = None
-    subject: Annotated[RuleSubject, shown(required=True)] | None = None
+    subject: Annotated[RuleSubject | None, shown(required=True)] = None
     app_type: Annotated[str, shown(None, "GLOBAL unless given.", enum=list(AppType))] | None = None
     app_id: Annotated[str, shown(SHORT_ID.pattern, "Together with app_type.")] | None = None
     select: Select | None = None
@@ -87,7 +88,7 @@ class UpdateRule(msgspec.Struct):
 class HttpForwarding(msgspec.Struct):
     """The last three are ours."""
 
-    url: Annotated[str, shown(None, "http:// or https://, a host, perhaps a port.", maxLength=MAX_URL)] | None = None
+    url: Annotated[str, shown(None, _URL, maxLength=MAX_URL)] | None = None
     cert_id: Empty | None = None
     cn_name: Empty | None = None
     sni_enable: bool | None = None
@@ -108,10 +109,20 @@ class ChannelDetail(msgspec.Struct):
     http_forwarding: HttpForwarding | None = None
 
 
+class NewHttpForwarding(HttpForwarding):
+    """Of an action that is added."""
+
+    url: Annotated[str, shown(None, _URL, required=True, maxLength=MAX_URL)] | None = None
+
+
+class NewChannelDetail(msgspec.Struct):
+    http_forwarding: Annotated[NewHttpForwarding | None, shown(required=True)] = None
+
+
 class AddAction(msgspec.Struct):
     rule_id: Annotated[str, shown(SHORT_ID.pattern, required=True)] | None = None
     channel: Annotated[ChannelName, shown(required=True, enum=list(Channel))] | None = None
-    channel_detail: Annotated[ChannelDetail, shown(required=True)] | None = None
+    channel_detail: Annotated[NewChannelDetail | None, shown(required=True)] = None
 
 
 class UpdateAction(msgspec.Struct):
@@ -254,7 +265,7 @@ def _check_channel(value: str | None) -> None:
         raise bad_parameter("channel", f"{Channel.HTTP_FORWARDING}, no other is supported")
 
 
-def _forwarding(detail: ChannelDetail | None) -> HttpForwarding:
+def _forwarding(detail: ChannelDetail | NewChannelDetail | None) -> HttpForwarding:
     """What is understood of it."""
     given = (detail or ChannelDetail()).http_forwarding or HttpForwarding()
     if given.cert_id:
