@@ -99,7 +99,7 @@ class Feed:
             await asyncio.gather(*(self._forget(run.project, target, given) for target in sent_before))
         for target in targets:
             message_id = given or message_id_of(run.key, target.number, target.attempts + 1)
-            draft = document.draft_for(target.device_id, message_id)
+            draft = document.draft_for(message_id)
             done = partial(self._carried, run, target)
             run.uncommitted += 1
             self._uncommitted += 1

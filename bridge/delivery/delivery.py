@@ -37,6 +37,7 @@ from bridge.delivery.reading import Reading
 from bridge.delivery.repeats import Repeats
 from bridge.delivery.schedule import Released, Schedule
 from bridge.delivery.settings import DeliverySettings
+from bridge.delivery.topics import settle_topic
 from bridge.model.batch import Claim
 from bridge.model.clock import Clock
 from bridge.model.device import Device
@@ -100,7 +101,7 @@ class Delivery(Reading):
     async def submit(self, project: str, device_id: str, draft: Draft) -> Message:
         """Accept a message: it is committed when this returns, and `outcome` is set if it ended within `ack_wait`.
 
-        Raises UnknownDevice, DuplicateMessage, QueueFull, StoreUnavailable; then nothing was stored.
+        Raises UnknownDevice, ForeignTopic, DuplicateMessage, QueueFull, StoreUnavailable; then nothing was stored.
         """
         result: asyncio.Future[Message | BridgeError] = asyncio.get_running_loop().create_future()
         self.begin(project, device_id, draft, partial(_settle, result))
@@ -124,7 +125,7 @@ class Delivery(Reading):
     def begin(self, project: str, device_id: str, draft: Draft, done: Done, once: Once | None = None) -> None:
         """`submit` without a task: `done` is called once, later, with what `submit` returns or raises.
 
-        Raises UnknownDevice, QueueFull; then `done` is not called.
+        Raises UnknownDevice, ForeignTopic, QueueFull; then `done` is not called.
         """
         message = self._accept(project, device_id, draft, once=once)
         self._answers.open(message.seq, partial(_tell, message, done))
@@ -132,7 +133,7 @@ class Delivery(Reading):
     def follow(self, project: str, device_id: str, draft: Draft, followed: Followed) -> Message:
         """`begin` for who wants to know everything that becomes of the message, until `unfollow`.
 
-        Raises UnknownDevice, QueueFull; then `followed` is not called.
+        Raises UnknownDevice, ForeignTopic, QueueFull; then `followed` is not called.
         """
         message = self._accept(project, device_id, draft)
         self._answers.follow(message.seq, followed)
@@ -244,8 +245,9 @@ class Delivery(Reading):
         claim: Claim | None = None,
         carried: Callable[[BridgeError | None], None] | None = None,
     ) -> Message:
-        """Give it its place in the queue, and put it into the store. Raises UnknownDevice, QueueFull."""
+        """Give it its place in the queue, and put it into the store. Raises UnknownDevice, ForeignTopic, QueueFull."""
         outbox = self._outbox(self._device(project, device_id))
+        settle_topic(draft, outbox.device, outbox.carrier.device)
         if outbox.pending >= self._settings.max_pending_per_device:
             self._make_room(outbox)
         now = self._clock()

@@ -44,7 +44,7 @@ class Replies:
         """Accept a message and wait up to `timeout` seconds for the reply. What the draft lacks of response topic and
         correlation data is set.
 
-        Raises UnknownDevice, QueueFull, TooManyWaiting; then nothing is stored.
+        Raises UnknownDevice, ForeignTopic, QueueFull, TooManyWaiting; then nothing is stored.
         """
         device = self._store.device(project, device_id)
         if device is None:

@@ -7,7 +7,6 @@ from enum import StrEnum
 from typing import TypeAlias
 
 from bridge.model.message import Draft, Failure
-from bridge.model.topics import user_topic
 
 
 class TaskStatus(StrEnum):
@@ -65,11 +64,10 @@ class Document:
     draft: Draft
     """`message_id` is empty unless all messages have the same; `topic` is None when there is a suffix."""
     suffix: str | None = None
-    """Of the topic below each device's own user topics."""
+    """`Draft.suffix` of each message."""
 
-    def draft_for(self, device_id: str, message_id: str) -> Draft:
-        topic = self.draft.topic if self.suffix is None else user_topic(device_id, self.suffix)
-        return dataclasses.replace(self.draft, message_id=message_id, topic=topic)
+    def draft_for(self, message_id: str) -> Draft:
+        return dataclasses.replace(self.draft, message_id=message_id, suffix=self.suffix)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ BridgeError
 ├── UnknownDevice          no such device in this project
 ├── UnknownMessage         no such message for this device
 ├── DuplicateMessage       this device already has a message with that id
+├── ForeignTopic           the topic belongs to another device
 ├── DuplicateDevice        the project already has a device with that id
 ├── UnsuitableGateway      a device cannot be behind this one: there is none, or it is too far from a connection itself
 ├── HasSubDevices          a device cannot be removed before those behind it
@@ -51,6 +52,10 @@ class UnknownMessage(BridgeError):
 
 
 class DuplicateMessage(BridgeError):
+    pass
+
+
+class ForeignTopic(BridgeError):
     pass
 
 

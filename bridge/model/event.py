@@ -73,7 +73,7 @@ class StatusChange:
     message_id: str
     name: str | None
     topic: str | None
-    """None: the device's default downlink topic."""
+    """None: the default downlink topic of the device, which connects itself."""
     status: str
     """One of `Status`, or CANCELLED."""
     at: int

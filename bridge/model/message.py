@@ -58,13 +58,16 @@ class Draft:
     payload_format: str | None = None
     """"standard" or "raw"; None: not given, which means "standard"."""
     topic: str | None = None
-    """Full topic name; None: the device's default downlink topic."""
+    """Full topic name; None: the default downlink topic, or what the suffix says."""
     correlation_data: str | None = None
     response_topic: str | None = None
     user_properties: tuple[tuple[str, str], ...] = ()
     """In order, repeats kept."""
     send_at: int | None = None
     """Milliseconds since the epoch; not sent before, and its ttl counts from there. None: at once."""
+    suffix: str | None = None
+    """Of a topic below the user topics of the device whose connection carries the message. Not together with `topic`,
+    which it becomes when the message is accepted."""
 
 
 @dataclass(slots=True)

@@ -1,6 +1,7 @@
 """Names of the topics below `$oc/devices/{device_id}/`, the vendor's tree. Source: IoTDA, "Topics"."""
 
 BROADCAST = "$oc/broadcast/"
+DEVICES = "$oc/devices/"
 
 
 def device_tree(device_id: str) -> str:

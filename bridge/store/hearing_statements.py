@@ -3,7 +3,7 @@ without scans, as those of `statements`."""
 
 # ruff: noqa: S608 - the texts are put together from constants, and values are always parameters
 
-from bridge.store.statements import SIZES, SUBJECT_COLUMNS
+from bridge.store.statements import SIZES, SUBJECT_COLUMNS, TOLD_TOPIC
 
 LINES = {
     count: f"""
@@ -32,7 +32,7 @@ ORPHAN_BLOCK = f"""
     INSERT INTO orphan (seq, project, at, message_id, name, topic, device_id, node_id, product_id, gateway_id, app_id,
         tags)
     SELECT 1 + ifnull((SELECT max(seq) FROM orphan), 0) + row_number() OVER (ORDER BY message.seq), device.project, ?,
-        message.message_id, message.name, message.topic, {SUBJECT_COLUMNS}
+        message.message_id, message.name, {TOLD_TOPIC}, {SUBJECT_COLUMNS}
     FROM message JOIN device ON device.key = message.device
     WHERE seq >> 12 = ? AND message.device = ? AND +message.status = 'PENDING'
 """

@@ -6,6 +6,7 @@ A test holds every statement of this file to a plan that scans no table. Needs S
 # ruff: noqa: S608 - the texts are put together from constants of this file, and values are always parameters
 
 from bridge.model.message import Status
+from bridge.model.topics import default_downlink
 
 MOST_ROWS = 64
 """Rows in one merged statement. There is a text for each number up to it: a batch is one step, not a chain of sizes."""
@@ -22,6 +23,9 @@ SIZES = (64, 8, 1)
 SIGHTED_AT_ONCE = SIZES
 EVENT_COLUMNS = "channel, position, at, message_id, content"
 SUBJECT_COLUMNS = "device.device_id, device.node_id, device.product_id, device.gateway_id, device.app_id, device.tags"
+_GATEWAY = "' || (SELECT line.device_id FROM device AS line WHERE line.key = device.carrier) || '"
+TOLD_TOPIC = f"ifnull(message.topic, '{default_downlink(_GATEWAY)}')"
+"""NULL: the default downlink topic of a device that connects itself."""
 WHOLE = (
     "seq, device, message_id, content, ttl, name, encoding, payload_format, topic, correlation_data, response_topic, "
     "user_properties, send_at, created_at, expires_at, status, finished_at, acknowledged_by, failure, detail"
@@ -60,7 +64,7 @@ def _sight(count: int) -> str:
 def _told(count: int) -> str:
     """What an event says about messages, by seq."""
     return f"""
-        SELECT message.seq, message.message_id, message.name, message.topic, {SUBJECT_COLUMNS}
+        SELECT message.seq, message.message_id, message.name, {TOLD_TOPIC}, {SUBJECT_COLUMNS}
         FROM message JOIN device ON device.key = message.device WHERE message.seq IN ({", ".join("?" * count)})
     """
 

@@ -63,6 +63,32 @@ def test_behind_a_gateway(pump: Account) -> None:
     eventually(lambda: pump.api.show(name, waiting["message_id"]).body["status"] == "DELIVERED")
 
 
+def test_topics_behind_a_gateway(pump: Account) -> None:
+    name = f"{pump.id}-valve"
+    register(pump, device_id=name, node_id=name, gateway_id=pump.id)
+    device = pump.connect()
+    device.subscribe(f"{pump.tree}/user/#")
+    news = f"{pump.tree}/user/news/1"
+    single = pump.api.post(name, "one", topic="news/1").body
+    assert single["result"]["status"] == "DELIVERED"
+    assert pump.api.show(name, single["message_id"]).body["topic"] == news
+    full = pump.api.post(name, "two", topic_full_name=news).body
+    assert full["result"]["status"] == "DELIVERED"
+    document = {"message": "three", "topic": "news/1"}
+    order = {"task_name": "t", "task_type": "createMessages", "targets": [name], "document": document}
+    assert pump.api.call("POST", "/v5/iot/default/batchtasks", json.dumps(order).encode()).status == 201
+    received = device.take(3)
+    assert [each.topic for each in received] == [news] * 3
+    contents = [json.loads(each.payload) for each in received]
+    assert [(each["object_device_id"], each["content"]) for each in contents] == [
+        (name, text) for text in ("one", "two", "three")
+    ]
+    for stranger in (f"$oc/devices/{pump.id}0/user/x", f"$oc/devices/{name}"):
+        refused = pump.api.post(name, "four", topic_full_name=stranger)
+        assert (refused.status, refused.error) == (400, "IOTDA.014150")
+    assert pump.post("five", topic_full_name=f"$oc/devices/{name}/user/x").error == "IOTDA.014150"
+
+
 def test_a_new_secret_and_a_forced_good_bye(pump: Account) -> None:
     device = pump.connect_raw()
     body = json.dumps({"force_disconnect": True}).encode()

@@ -9,7 +9,7 @@ import pytest
 
 from bridge.delivery import DeliverySettings
 from bridge.model.device import Device
-from bridge.model.errors import QueueFull, StoreUnavailable
+from bridge.model.errors import ForeignTopic, QueueFull, StoreUnavailable
 from bridge.model.message import Failure, Message, Status
 from bridge.model.record import Enrolment, Profile
 from bridge.model.topics import default_downlink, user_topic
@@ -347,6 +347,51 @@ async def test_its_topics_are_the_gateways_to_subscribe(site: Site) -> None:
     assert (await client.take()).topic == topic
     await client.quiet()
     assert await site.stored_as(message) is Status.DELIVERED
+
+
+async def test_a_suffix_goes_below_the_user_topics_of_the_gateway(site: Site) -> None:
+    hub, near = add_family(site, "near")
+    far = add(site, "far", "near")
+    messages = [await site.submit(device, suffix="news") for device in (near, far)]
+    client = await site.log_in(hub)
+    await client.quiet()
+    assert await statuses(site, messages) == {Status.PENDING}
+    assert await client.subscribe(user_topic("hub", "#")) == 1
+    taken = [await client.take() for _ in messages]
+    await client.quiet()
+    assert {(publish.topic, envelope(publish)[0]) for publish in taken} == {
+        (user_topic("hub", "news"), "near"),
+        (user_topic("hub", "news"), "far"),
+    }
+    assert await statuses(site, messages) == {Status.DELIVERED}
+    for device, message in zip((near, far), messages, strict=True):
+        assert site.shown(device, message).draft.topic == user_topic("hub", "news")
+
+
+async def test_a_suffix_of_the_last_run(site: Site) -> None:
+    hub, near = add_family(site, "near")
+    await site.submit(near, suffix="news")
+    await site.restart()
+    client = await site.log_in(hub)
+    await client.subscribe(user_topic("hub", "news"))
+    assert (await client.take()).topic == user_topic("hub", "news")
+
+
+async def test_a_full_topic_may_be_the_gateways(site: Site) -> None:
+    hub, near = add_family(site, "near")
+    client = await site.log_in(hub)
+    message = await site.submit(near, topic=HUB_DOWN)
+    assert envelope(await client.take())[0] == "near"
+    await client.quiet()
+    assert await site.stored_as(message) is Status.DELIVERED
+
+
+async def test_a_full_topic_may_not_be_a_neighbours(site: Site) -> None:
+    hub, near, _ = add_family(site, "near", "other")
+    for device, topic in ((near, user_topic("other", "x")), (hub, user_topic("near", "x"))):
+        with pytest.raises(ForeignTopic):
+            await site.submit(device, topic=topic)
+    assert site.store.count_pending(near.key, at_most=1) == 0
 
 
 async def test_a_subscription_wakes_those_that_wait(site: Site) -> None:

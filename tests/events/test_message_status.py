@@ -7,6 +7,7 @@ from bridge.model.device import Device
 from bridge.model.errors import DuplicateMessage, StoreUnavailable
 from bridge.model.event import MESSAGE_STATUS
 from bridge.model.message import Message
+from bridge.model.record import Enrolment, Profile
 from bridge.mqtt import Puback, Publish
 from tests.broker.site import draft
 from tests.events.conftest import NewSite
@@ -43,6 +44,14 @@ async def test_delivered(site: EventSite, pump: Device) -> None:
     ]
     assert {event["header"]["device_id"] for event in events} == {"pump-1"}
     assert (events[3]["body"]["name"], events[3]["body"]["topic"]) == ("n", "t/x")
+
+
+async def test_behind_a_gateway_it_is_told_where_the_message_goes(site: EventSite, pump: Device) -> None:
+    for name, gateway in (("near", "pump-1"), ("far", "near")):
+        enrolment = Enrolment(name, Profile(name), secret="secret-1", gateway_id=gateway)
+        await site.submit(site.store.enrol("default", enrolment).device, "m1")
+    topics = [event["topic"] for event in await site.bodies(CHANNEL)]
+    assert topics == ["$oc/devices/pump-1/sys/messages/down"] * 2
 
 
 async def test_refused(site: EventSite, pump: Device) -> None:

@@ -7,6 +7,7 @@ import pytest
 from bridge.inbox import InboxSettings
 from bridge.model.event import MESSAGE_STATUS
 from bridge.model.message import Message
+from bridge.model.record import Enrolment, Profile
 from bridge.store import Admin
 from bridge.store.orphans import AT_ONCE
 from tests.broker.site import draft
@@ -31,6 +32,19 @@ def orphans(site: EventSite) -> int:
 async def told_all(site: EventSite) -> None:
     while orphans(site):
         await site.store.flush()
+
+
+async def test_behind_a_gateway_it_is_told_where_the_message_was_to_go(site: EventSite) -> None:
+    await site.subscribe(CHANNEL)
+    site.add_device()
+    enrolment = Enrolment("near", Profile("near"), secret="secret-1", gateway_id="pump-1")
+    await site.submit(site.store.enrol("default", enrolment).device, "m1")
+    await site.told(CHANNEL)
+    remove(site, "near")
+    site.store.look()
+    await told_all(site)
+    [gone] = await site.bodies(CHANNEL)
+    assert (gone["topic"], gone["error_info"]) == ("$oc/devices/pump-1/sys/messages/down", GONE)
 
 
 async def test_its_end_is_told(entering_site: EventSite) -> None:

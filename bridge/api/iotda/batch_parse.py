@@ -139,12 +139,11 @@ def _document(fields: MessageBody | None, max_ttl: int) -> Document:
     if (fields.topic_full_name or "").startswith("$oc/devices/"):
         raise bad_parameter("document.topic_full_name", "not below the topics of one device", BAD_TOPIC)
     try:
-        draft = draft_of(fields, "", max_ttl)
+        draft = draft_of(fields, max_ttl)
     except Refusal as refusal:
         raise Refusal(refusal.status, refusal.code, refusal.text.replace(_PLACE, f"{_PLACE}document.", 1)) from None
     draft.message_id = fields.message_id or ""
-    if fields.topic is not None:
-        draft.topic = None
+    draft.suffix = None
     return Document(draft, fields.topic)
 
 

@@ -63,6 +63,12 @@ _TABLE: Mapping[type[BaseException], tuple[int, str, str]] = {  # {} stands for 
     errors.UnknownDevice: (404, "IOTDA.014000", "The device does not exist."),
     errors.UnknownMessage: (404, "IOTDA.014131", "The device has no message with this id."),
     errors.DuplicateMessage: (400, "IOTDA.014130", "The device already has a message with this message_id."),
+    errors.ForeignTopic: (
+        400,
+        BAD_TOPIC,
+        "Invalid input data. topic_full_name: not below the topics of another device; those of a gateway are for the"
+        " devices behind it.",
+    ),
     errors.DuplicateDevice: (400, "IOTDA.014031", "The device already exists."),
     errors.UnsuitableGateway: (400, BAD_PARAMETER, "Invalid input data. gateway_id: {}."),
     errors.WrongAuthType: (400, BAD_PARAMETER, "Invalid input data. auth_type: {}."),

@@ -43,6 +43,7 @@ from bridge.model.clock import Clock
 from bridge.model.errors import (
     BridgeError,
     DuplicateMessage,
+    ForeignTopic,
     KeyReused,
     QueueFull,
     RepeatedTooLate,
@@ -96,7 +97,7 @@ class DeviceMessages:
         project, device_id = self._device(call, SEND)
         wait = self._wait(call)
         body = await read_json(call, self._max_body)
-        draft = partial(parse_message, body, device_id, self._max_ttl, self._clock)
+        draft = partial(parse_message, body, self._max_ttl, self._clock)
         once = parse_once(call, body)
         if wait is not None:
             if once is not None:  # the reply is not kept, so it could not be given again
@@ -117,7 +118,7 @@ class DeviceMessages:
         project, device_id = self._device(call, SEND)
         check_media_type(call)
         check_coding(call)
-        draft = parse_message(body, device_id, self._max_ttl, self._clock)
+        draft = parse_message(body, self._max_ttl, self._clock)
         self._messages.begin(project, device_id, draft, partial(reply, _created))
 
     async def index(self, call: Call) -> Response:
@@ -220,6 +221,7 @@ def _create(max_ttl: int, longest_wait: int) -> Operation:
             KeyReused,
             RepeatedTooLate,
             BAD_TOPIC,
+            ForeignTopic,
             BAD_TIME,
         ),
     )

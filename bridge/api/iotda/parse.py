@@ -18,7 +18,6 @@ from bridge.api.iotda.uuid7 import uuid7
 from bridge.api.schema import NOT_NULL, shown
 from bridge.model.clock import Clock, system_clock
 from bridge.model.message import Draft
-from bridge.model.topics import device_tree, user_topic
 
 MAX_PAYLOAD = 262_144
 DEFAULT_TTL = 1440
@@ -46,6 +45,7 @@ malformed packet (MQTT 5, section 1.5.4): one message must not cost a device its
 _MESSAGE = f"The payload has at most {MAX_PAYLOAD} bytes; objects and arrays nest at most {MAX_DEPTH} levels."
 _FORMAT = "standard: the payload is an object of name, id and content; raw: the message alone. Without base64 only."
 _SEND_AT = "Not sent before this time, UTC, which is at most 7 days ahead; ttl, not 0, counts from there."
+_SUFFIX = "Suffix below $oc/devices/{id}/user/ of the device, or of the gateway that it is behind."
 _TTL = "Minutes that the message waits for its device; 0: deliver now or not at all."
 
 
@@ -76,7 +76,7 @@ class MessageBody(msgspec.Struct):
     properties: Properties | None = None
     encoding: Annotated[str, shown(None, "base64: the decoded bytes are the payload.", enum=ENCODINGS)] | None = None
     payload_format: Annotated[str, shown(None, _FORMAT, enum=PAYLOAD_FORMATS)] | None = None
-    topic: Annotated[str, shown(TOPIC, "Suffix below $oc/devices/{device_id}/user/.")] | None = None
+    topic: Annotated[str, shown(TOPIC, _SUFFIX)] | None = None
     topic_full_name: Annotated[str, shown(TOPIC, "Any other topic; not together with topic.")] | None = None
     ttl: Annotated[int, shown(None, _TTL, minimum=0, multipleOf=TTL_STEP)] | None = None
     send_at: Annotated[str, shown(WRITTEN, _SEND_AT)] | None = None
@@ -107,12 +107,12 @@ _BODY = msgspec.json.Decoder(MessageBody)
 _STRING = msgspec.json.Decoder(str)
 
 
-def parse_message(body: bytes, device_id: str, max_ttl: int, clock: Clock = system_clock) -> Draft:
+def parse_message(body: bytes, max_ttl: int, clock: Clock = system_clock) -> Draft:
     """The draft that the body of CreateMessage asks for. A message without an id gets a time-ordered one."""
-    return draft_of(decode(body, _BODY), device_id, max_ttl, clock)
+    return draft_of(decode(body, _BODY), max_ttl, clock)
 
 
-def draft_of(fields: MessageBody, device_id: str, max_ttl: int, clock: Clock = system_clock) -> Draft:
+def draft_of(fields: MessageBody, max_ttl: int, clock: Clock = system_clock) -> Draft:
     """The rules for every field. Refusals: 000006 naming the field, 000009 for a time that is none, 014150 for a choice
     of topic that cannot be. `clock` is asked when there is a time."""
     encoding, payload_format = _form(fields)
@@ -123,8 +123,10 @@ def draft_of(fields: MessageBody, device_id: str, max_ttl: int, clock: Clock = s
         name=fields.name,
         encoding=encoding,
         payload_format=payload_format,
-        topic=_topic(fields, device_id),
+        topic=fields.topic_full_name,
+        suffix=fields.topic,
     )
+    _check_topics(draft)
     if fields.name and not _NAME.fullmatch(fields.name):
         raise bad_parameter("name", f"at most 128 letters, digits, Chinese characters and {MARKS}")
     if fields.properties is not None:
@@ -198,26 +200,16 @@ def _send_at(text: str, ttl: int, now: int) -> int:
     return moment.first
 
 
-def _topic(fields: MessageBody, device_id: str) -> str | None:
-    """The full topic; None when the application named none."""
-    suffix, full = fields.topic, fields.topic_full_name
-    if suffix is None and full is None:
-        return None
-    if suffix is not None and full is not None:
-        raise bad_parameter("topic", "not together with topic_full_name", BAD_TOPIC)
-    if suffix is not None:
-        check_topic("topic", suffix)
-        return user_topic(device_id, suffix)
-    return _full_topic(full or "", device_id)
-
-
-def _full_topic(topic: str, device_id: str) -> str:
-    check_topic("topic_full_name", topic)
-    if topic.startswith("$share/"):
-        raise bad_parameter("topic_full_name", "a topic, and $share/ begins a shared subscription", BAD_TOPIC)
-    if topic.startswith("$oc/devices/") and not topic.startswith(device_tree(device_id)):
-        raise bad_parameter("topic_full_name", "not below the topics of another device", BAD_TOPIC)
-    return topic
+def _check_topics(draft: Draft) -> None:
+    """Whether the full topic is the device's to have, only the core knows: that depends on what it is behind."""
+    if draft.suffix is not None:
+        if draft.topic is not None:
+            raise bad_parameter("topic", "not together with topic_full_name", BAD_TOPIC)
+        check_topic("topic", draft.suffix)
+    if draft.topic is not None:
+        check_topic("topic_full_name", draft.topic)
+        if draft.topic.startswith("$share/"):
+            raise bad_parameter("topic_full_name", "a topic, and $share/ begins a shared subscription", BAD_TOPIC)
 
 
 def check_topic(field: str, topic: str) -> None:

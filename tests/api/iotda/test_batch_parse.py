@@ -55,9 +55,9 @@ def test_everything() -> None:
 
 def test_what_each_target_is_sent() -> None:
     suffix = parsed(document={"message": "m", "topic": "news"}).document
-    assert suffix.draft_for("lamp", "m-1").topic == "$oc/devices/lamp/user/news"
+    assert suffix.draft_for("m-1") == Draft("m-1", '"m"', 1440, suffix="news")
     full = parsed(document={"message": "m", "topic_full_name": "site/news"}).document
-    assert full.draft_for("lamp", "m-1") == Draft("m-1", '"m"', 1440, topic="site/news")
+    assert full.draft_for("m-1") == Draft("m-1", '"m"', 1440, topic="site/news")
 
 
 @pytest.mark.parametrize("field", ["app_id", "task_policy", "targets_filter", "document_source", "need_confirm"])
