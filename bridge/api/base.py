@@ -64,13 +64,13 @@ class Messages(Protocol):
     def message(self, project: str, device_id: str, message_id: str) -> Message:
         """Errors: UnknownDevice, UnknownMessage."""
 
-    def messages(
-        self, project: str, device_id: str, *, limit: int, marker: str | None, status: Status | None
-    ) -> list[Message]:
-        """Newest first, those older than the message `marker`.
+    def place(self, project: str, device_id: str, message_id: str) -> int:
+        """`Message.seq` of this one, also when it was removed lately. Errors: UnknownDevice, UnknownMessage."""
 
-        Errors: UnknownDevice; UnknownMessage when the device has no message `marker`.
-        """
+    def messages(
+        self, project: str, device_id: str, *, limit: int, before: int | None, status: Status | None
+    ) -> list[Message]:
+        """Newest first, those with a smaller `seq`. Errors: UnknownDevice."""
 
     async def find(self, project: str, inquiry: Inquiry) -> Page:
         """Messages of the project, newest first, as many as could be found in a bounded time; each call goes on from

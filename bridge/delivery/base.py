@@ -50,7 +50,7 @@ class MessageStore(Protocol):
         self, seq: int, done: Callable[[Status | BridgeError | None], None], channel: int | None = None, at: int = 0
     ) -> None:
         """Forget a message. `done` gets the state it was in, None when there was none. One that was PENDING is told to
-        be cancelled `at` that time."""
+        be cancelled `at` that time, which is also that of its removal."""
 
     def fail_uncached(
         self, outcome: Outcome, done: Callable[[int | BridgeError], None], channels: Mapping[str, int] = NO_CHANNELS
@@ -77,6 +77,9 @@ class MessageStore(Protocol):
     def device_by_key(self, key: int) -> Device | None: ...
 
     def message(self, device: int, message_id: str) -> Message | None: ...
+
+    def place(self, device: int, message_id: str) -> int | None:
+        """`seq` of the message with this id; of one that was removed within the last day, too. None: there is none."""
 
     def messages(
         self, device: int, *, limit: int, before: int | None = None, status: Status | None = None

@@ -29,17 +29,19 @@ class Reading:
             raise UnknownMessage(message_id)
         return self._moves.shown(message)
 
+    def place(self, project: str, device_id: str, message_id: str) -> int:
+        """Where the message with this id stands, or stood, among the others: its `seq`. Raises UnknownDevice,
+        UnknownMessage."""
+        place = self._store.place(self._device(project, device_id).key, message_id)
+        if place is None:
+            raise UnknownMessage(message_id)
+        return place
+
     def messages(
-        self, project: str, device_id: str, *, limit: int, marker: str | None, status: Status | None
+        self, project: str, device_id: str, *, limit: int, before: int | None, status: Status | None
     ) -> list[Message]:
-        """Newest first, those older than the message with the id `marker`. Raises UnknownDevice, UnknownMessage."""
+        """Newest first, those with `seq` < `before`. Raises UnknownDevice."""
         device = self._device(project, device_id)
-        before = None
-        if marker is not None:
-            last = self._store.message(device.key, marker)
-            if last is None:
-                raise UnknownMessage(marker)
-            before = last.seq
         found = self._store.messages(device.key, limit=limit, before=before, status=status)
         return [message for message in found if self._is_shown(message, status)]
 

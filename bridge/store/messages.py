@@ -82,6 +82,7 @@ class Messages:
     ) -> None:
         def run(connection: sqlite3.Connection) -> Status | None:
             row = connection.execute(statements.STATUS, (seq,)).fetchone()
+            connection.execute(statements.KEEP_PLACE, (at, seq))
             connection.execute(statements.REMOVE, (seq,))
             return Status(row[0]) if row else None
 
@@ -130,6 +131,10 @@ class Messages:
     def message(self, device: int, message_id: str) -> Message | None:
         rows = self._read(statements.MESSAGE, (message_id, device))
         return read_message(rows[0]) if rows else None
+
+    def place(self, device: int, message_id: str) -> int | None:
+        rows = self._read(statements.PLACE, (message_id, device))
+        return rows[0][0] if rows else None
 
     def messages(
         self, device: int, *, limit: int, before: int | None = None, status: Status | None = None

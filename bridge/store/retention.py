@@ -35,13 +35,15 @@ class Retention:
         return deleted
 
     async def forget(self) -> int:
-        """Removes the idempotency keys that have had their time. Returns how many."""
+        """Removes the idempotency keys, and the places of removed messages, that have had their time. Returns how
+        many."""
         before = self._clock() - REMEMBERED
+        return await self._forget(statements.FORGET, before) + await self._forget(statements.FORGET_PLACES, before)
+
+    async def _forget(self, statement: str, before: int) -> int:
         forgotten = step = 0
         for _ in range(STEPS):
-            step = await self._writer.request(
-                lambda connection: connection.execute(statements.FORGET, (before, STEP)).rowcount
-            )
+            step = await self._writer.request(lambda connection: connection.execute(statement, (before, STEP)).rowcount)
             forgotten += step
             if step < STEP:
                 break

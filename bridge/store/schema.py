@@ -4,6 +4,7 @@ from sqlite_utils import Database, Migrations
 
 from bridge.store.hearing_schema import untold
 from bridge.store.milestone_schema import milestones
+from bridge.store.removed_schema import removed_messages
 from bridge.store.retained_schema import retained_messages
 from bridge.store.session_schema import sessions
 
@@ -424,3 +425,5 @@ NAMES.add(sessions.__name__)
 
 MIGRATIONS()(milestones)
 NAMES.add(milestones.__name__)
+MIGRATIONS()(removed_messages)
+NAMES.add(removed_messages.__name__)

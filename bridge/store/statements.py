@@ -88,6 +88,20 @@ FAIL_UNCACHED = """
 ADD_SCHEDULED = f"INSERT INTO message ({ADDED}, send_at, held) VALUES ({', '.join('?' * (ADDED_WIDTH + 1))}, 1)"
 STATUS = "SELECT status FROM message WHERE seq = ?"
 REMOVE = "DELETE FROM message WHERE seq = ?"
+KEEP_PLACE = """
+    INSERT OR REPLACE INTO removed_message (device, message_id, seq, removed_at)
+    SELECT device, message_id, seq, ? FROM message WHERE seq = ?
+"""
+PLACE = """
+    SELECT seq FROM message WHERE message_id = ?1 AND device = ?2
+    UNION ALL SELECT seq FROM removed_message WHERE device = ?2 AND message_id = ?1
+"""
+"""Of a message, and behind it, of one of the same id that was removed."""
+FORGET_PLACES = """
+    DELETE FROM removed_message WHERE (device, message_id) IN (
+        SELECT device, message_id FROM removed_message WHERE removed_at <= ? ORDER BY removed_at LIMIT ?
+    )
+"""
 
 MESSAGE = f"SELECT {WHOLE} FROM message WHERE message_id = ? AND device = ?"
 # The status is part of the text: SQLite uses a partial index only if it can see the condition when it compiles.

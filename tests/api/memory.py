@@ -69,13 +69,15 @@ class MemoryMessages:
             raise UnknownMessage
         return self.stored[message_id]
 
+    def place(self, project: str, device_id: str, message_id: str) -> int:
+        return self.message(project, device_id, message_id).seq
+
     def messages(
-        self, project: str, device_id: str, *, limit: int, marker: str | None, status: Status | None
+        self, project: str, device_id: str, *, limit: int, before: int | None, status: Status | None
     ) -> list[Message]:
         self._check(project, device_id)
-        before = self.message(project, device_id, marker).seq if marker else 1 << 62
         newest_first = reversed(self.stored.values())
-        return [m for m in newest_first if m.seq < before and status in {None, m.status}][:limit]
+        return [m for m in newest_first if m.seq < (before or 1 << 62) and status in {None, m.status}][:limit]
 
     async def find(self, project: str, inquiry: Inquiry) -> Page:
         """Looks at two messages at a time."""

@@ -23,7 +23,7 @@ async def test_create_show_list_delete(client: Client) -> None:
     shown = await client.get(MESSAGES + "/m-1")
     assert shown.json()["message"] == "hello"
     listed = await client.get(MESSAGES)
-    assert listed.json() == {"device_id": "lamp-1", "messages": [shown.json()]}
+    assert listed.json() == {"device_id": "lamp-1", "messages": [shown.json()], "marker": "~1"}
     deleted = await client.request("DELETE", MESSAGES + "/m-1")
     assert (deleted.status, deleted.body) == (204, b"")
     assert (await client.get(MESSAGES + "/m-1")).status == 404
@@ -51,6 +51,9 @@ async def test_pages_newest_first(client: Client, messages: MemoryMessages) -> N
     assert await ids("?limit=2&marker=m-3") == ["m-2", "m-1"]
     assert await ids("?status=TIMEOUT") == ["m-1"]
     assert await ids("?marker=m-0") == []
+    first = (await client.get(MESSAGES + "?limit=2")).json()
+    assert await ids(f"?limit=2&marker={first['marker']}") == ["m-2", "m-1"]
+    assert "marker" not in (await client.get(MESSAGES + "?marker=m-0")).json()
 
 
 async def test_an_unknown_marker(client: Client) -> None:

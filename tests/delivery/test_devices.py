@@ -23,7 +23,7 @@ async def test_removed_while_messages_wait(site: Site) -> None:
     with pytest.raises(UnknownDevice):
         site.delivery.message("default", "pump-1", message.draft.message_id)
     with pytest.raises(UnknownDevice):
-        site.delivery.messages("default", "pump-1", limit=1, marker=None, status=None)
+        site.delivery.messages("default", "pump-1", limit=1, before=None, status=None)
     with pytest.raises(UnknownDevice):
         await site.delivery.cancel("default", "pump-1", message.draft.message_id)
 

@@ -16,7 +16,8 @@ from tests.delivery.conftest import NewSite
 def page(
     site: Site, limit: int = 10, marker: str | None = None, status: Status | None = None
 ) -> list[tuple[str, Status]]:
-    found = site.delivery.messages("default", "pump-1", limit=limit, marker=marker, status=status)
+    before = None if marker is None else site.delivery.place("default", "pump-1", marker)
+    found = site.delivery.messages("default", "pump-1", limit=limit, before=before, status=status)
     return [(message.draft.message_id, message.status) for message in found]
 
 
@@ -35,6 +36,25 @@ async def test_newest_first_in_pages(site: Site, messages: list[Message]) -> Non
     assert [message_id for message_id, _ in page(site, 2)] == ["e", "d"]
     assert [message_id for message_id, _ in page(site, 2, "d")] == ["c", "b"]
     assert page(site, 2, "a") == []
+
+
+async def test_the_place_of_one_that_was_removed(site: Site, messages: list[Message]) -> None:
+    await site.delivery.cancel("default", "pump-1", "d")
+    assert [message_id for message_id, _ in page(site, 2, "d")] == ["c", "b"]
+    await site.restart()
+    assert [message_id for message_id, _ in page(site, 2, "d")] == ["c", "b"]
+    pump = site.store.device("default", "pump-1")
+    assert pump is not None
+    again = await site.submit(pump, "d")
+    assert site.delivery.place("default", "pump-1", "d") == again.seq
+    await site.let_pass(86_400)
+    await site.store.forget()
+    assert site.store.place(pump.key, "d") == again.seq
+    await site.delivery.cancel("default", "pump-1", "d")
+    assert site.store.place(pump.key, "d") == again.seq
+    await site.let_pass(86_400)
+    await site.store.forget()
+    assert site.store.place(pump.key, "d") is None
 
 
 async def test_unknown_ones(site: Site, messages: list[Message]) -> None:

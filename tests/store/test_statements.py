@@ -23,8 +23,8 @@ def texts() -> dict[str, str]:
 
 TABLES = (
     "message device token access_key change channel subscriber event idempotency_key batch_task batch_target target "
-    "revoked_jwt notification inbox push dead_letter push_record retained untold_riders orphan rider session "
-    "session_copy session_message session_subscription session_received session_downlink sqlite_sequence"
+    "removed_message revoked_jwt notification inbox push dead_letter push_record retained untold_riders orphan rider "
+    "session session_copy session_message session_subscription session_received session_downlink sqlite_sequence"
 )
 TABLE = rf"({TABLES.replace(' ', '|')})\b"
 
@@ -86,6 +86,9 @@ def test_statements_are_found() -> None:
         ("STILL_ONLINE", "device_online (online=?)"),
         ("LINES 64", "device_carried (carrier=?)"),
         ("FORGET", "idempotency_key_by_age (created_at<?)"),
+        ("FORGET_PLACES", "removed_message_by_age (removed_at<?)"),
+        ("PLACE", "message_by_id (message_id=? AND device=?)"),
+        ("PLACE", "removed_message USING PRIMARY KEY (device=? AND message_id=?)"),
     ],
 )
 def test_the_index_is_the_one_that_was_made_for_it(database: sqlite3.Connection, name: str, index: str) -> None:

@@ -128,16 +128,20 @@ class DeviceMessages:
             if page.period != (None, None):
                 found = await self._of_period(project, device_id, page)
             else:
-                found = self._messages.messages(
-                    project, device_id, limit=page.limit, marker=page.marker, status=page.status
-                )
+                before = self._before(project, device_id, page)
+                found = self._messages.messages(project, device_id, limit=page.limit, before=before, status=page.status)
         except UnknownMessage:
             raise bad_marker() from None
         return Json(render_messages(device_id, found))
 
+    def _before(self, project: str, device_id: str, page: Page) -> int | None:
+        """The `seq` of the last message of the page before. Raises UnknownMessage."""
+        marker = page.marker
+        return self._messages.place(project, device_id, marker) if isinstance(marker, str) else marker
+
     async def _of_period(self, project: str, device_id: str, page: Page) -> list[Message]:
         """As many as asked for, if there are: clients take fewer for the end. Unless they are large, as elsewhere."""
-        before = None if page.marker is None else self._messages.message(project, device_id, page.marker).seq
+        before = self._before(project, device_id, page)
         found: list[Message] = []
         size = 0
         while len(found) < page.limit and size < MOST_LISTED:

@@ -20,13 +20,16 @@ MAX_LIMIT = 1000
 
 _LIMIT = re.compile(r"[0-9]{1,4}")
 _CURSOR = re.compile(rb"s([0-9]{1,18})")
+_PLACE = re.compile(r"~([0-9]{1,18})")
+"""No message has such an id."""
+_MARKER = re.compile(f"{MESSAGE_ID.pattern}|{_PLACE.pattern}")
 
 _WRITTEN = {**text(WRITTEN), "examples": ["2026-01-02T03:04:05Z"]}
 _LIMITED = Parameter("limit", integer(1, MAX_LIMIT, default=DEFAULT_LIMIT))
 _IN_STATE = Parameter("status", {"type": "string", "enum": list(Status)})
 PARAMETERS = (
     _LIMITED,
-    Parameter("marker", text(MESSAGE_ID), "The last message_id of the page before."),
+    Parameter("marker", text(_MARKER), "As the page before gave it, or its last message_id."),
     _IN_STATE,
     Parameter("start_time", _WRITTEN, "Accepted then or later."),
     Parameter("end_time", _WRITTEN, "Accepted then or earlier."),
@@ -50,8 +53,8 @@ PROJECT_PARAMETERS = (
 @dataclass(frozen=True, slots=True)
 class Page:
     limit: int = DEFAULT_LIMIT
-    marker: str | None = None
-    """The id of the last message of the page before."""
+    marker: int | str | None = None
+    """`Message.seq` of the last message of the page before, or its id."""
     status: Status | None = None
     period: tuple[int | None, int | None] = (None, None)
     """First and last millisecond of acceptance."""
@@ -137,14 +140,23 @@ def _limit(text: str | None) -> int:
     return int(text)
 
 
-def _marker(text: str | None) -> str | None:
-    if text is not None and not MESSAGE_ID.fullmatch(text):
+def marker_of(seq: int) -> str:
+    """The marker of the page that ends with this message; for nobody to look into."""
+    return f"~{seq}"
+
+
+def _marker(text: str | None) -> int | str | None:
+    if text is None:
+        return None
+    if place := _PLACE.fullmatch(text):
+        return int(place[1])
+    if not MESSAGE_ID.fullmatch(text):
         raise bad_marker()
     return text
 
 
 def bad_marker() -> Refusal:
-    return bad_parameter("marker", "the message_id of a message of this device", BAD_MARKER)
+    return bad_parameter("marker", "as the page before gave it, or the message_id of its last message", BAD_MARKER)
 
 
 def _status(text: str | None) -> Status | None:

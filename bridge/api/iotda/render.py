@@ -7,6 +7,7 @@ from typing import Annotated, TypeAlias
 import msgspec
 
 from bridge.api.iotda.errors import FAILURES
+from bridge.api.iotda.query import marker_of
 from bridge.api.schema import NOT_NULL, shown
 from bridge.model import times
 from bridge.model.inquiry import Page
@@ -63,9 +64,10 @@ class DeviceMessage(msgspec.Struct, omit_defaults=True):
     device_id: str | None = None
 
 
-class DeviceMessages(msgspec.Struct):
+class DeviceMessages(msgspec.Struct, omit_defaults=True):
     device_id: str
     messages: list[DeviceMessage]
+    marker: str | None = None
 
 
 class ProjectMessages(msgspec.Struct, omit_defaults=True):
@@ -90,7 +92,8 @@ def render_message(message: Message) -> bytes:
 
 def render_messages(device_id: str, messages: Sequence[Message]) -> bytes:
     """The answer to ListDeviceMessages, in the order given."""
-    return _encode(DeviceMessages(device_id, [device_message(message) for message in messages]))
+    marker = marker_of(messages[-1].seq) if messages else None
+    return _encode(DeviceMessages(device_id, [device_message(message) for message in messages], marker))
 
 
 def device_message(message: Message) -> DeviceMessage:
