@@ -133,7 +133,7 @@ class Messages:
         return read_message(rows[0]) if rows else None
 
     def place(self, device: int, message_id: str) -> int | None:
-        rows = self._read(statements.PLACE, (message_id, device))
+        rows = self._read(statements.PLACE, (message_id, device, device, message_id))
         return rows[0][0] if rows else None
 
     def messages(

@@ -93,8 +93,8 @@ KEEP_PLACE = """
     SELECT device, message_id, seq, ? FROM message WHERE seq = ?
 """
 PLACE = """
-    SELECT seq FROM message WHERE message_id = ?1 AND device = ?2
-    UNION ALL SELECT seq FROM removed_message WHERE device = ?2 AND message_id = ?1
+    SELECT seq FROM message WHERE message_id = ? AND device = ?
+    UNION ALL SELECT seq FROM removed_message WHERE device = ? AND message_id = ?
 """
 """Of a message, and behind it, of one of the same id that was removed."""
 FORGET_PLACES = """

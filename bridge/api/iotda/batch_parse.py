@@ -15,6 +15,7 @@ from bridge.api.iotda.device_query import TIME, parse_time
 from bridge.api.iotda.errors import BAD_TOPIC, Refusal, bad_parameter
 from bridge.api.iotda.json_text import decode
 from bridge.api.iotda.parse import CHINESE, EXAMPLE, MessageBody, draft_of
+from bridge.api.iotda.unsupported import Unsupported, nothing, refuse_unsupported
 from bridge.api.schema import integer, shown
 from bridge.model.batch import Document, Policy, TaskOrder
 
@@ -27,10 +28,16 @@ LATEST_START = 7 * 86_400_000
 MAX_RETRIES = 5
 MAX_INTERVAL = 1440
 NAME = Rule(re.compile(f"[A-Za-z0-9_{CHINESE}]{{1,128}}"), "1 to 128 letters, digits, Chinese characters and _")
-MAX_SOURCE = 256
 _PLACE = "Invalid input data. "
 _DOCUMENT = "The fields of a message, but not send_at; topic_full_name is not below $oc/devices/."
-_UNSUPPORTED = "Not supported: ignored beside targets, otherwise refused."
+_NAMED = "the devices have to be named in targets"
+_NO_UPGRADE = "it is for upgrades of software and firmware"
+_UNSUPPORTED = {
+    "targets_filter": _NAMED,
+    "document_source": _NAMED,
+    "task_mode": _NO_UPGRADE,
+    "task_ext_info": _NO_UPGRADE,
+}
 
 Targets: TypeAlias = Annotated[list[Annotated[str, shown(ID.pattern)]], shown(None, minItems=1, maxItems=MAX_TARGETS)]
 Chosen: TypeAlias = Annotated[
@@ -52,10 +59,12 @@ class CreateBatchTask(msgspec.Struct):
     task_type: Annotated[str, shown(None, required=True, enum=[CREATE_MESSAGES])] | None = None
     need_confirm: Annotated[bool, shown(None, "Refused when true.")] | None = None
     targets: Annotated[Targets, shown(required=True)] | None = None
-    targets_filter: Annotated[dict[str, msgspec.Raw], shown(None, _UNSUPPORTED)] | None = None
+    targets_filter: Unsupported = nothing()
     document: Annotated[MessageBody | None, shown(None, _DOCUMENT, required=True)] = None
-    document_source: Annotated[str, shown(None, _UNSUPPORTED, maxLength=MAX_SOURCE)] | None = None
+    document_source: Unsupported = nothing()
     task_policy: TaskPolicy | None = None
+    task_mode: Unsupported = nothing()
+    task_ext_info: Unsupported = nothing()
 
 
 class BatchTargets(msgspec.Struct):
@@ -91,11 +100,12 @@ def order_of(fields: CreateBatchTask, now: int, max_ttl: int) -> TaskOrder:
         raise bad_parameter("task_name", f"required, {NAME.words}")
     if fields.task_type != CREATE_MESSAGES:
         raise bad_parameter("task_type", f"required, {CREATE_MESSAGES}; no other is supported")
+    refuse_unsupported(fields, _UNSUPPORTED)
     if fields.need_confirm:
         raise bad_parameter("need_confirm", "false; a task that waits to be confirmed is not supported")
     return TaskOrder(
         name,
-        _targets(fields),
+        _checked_targets(fields.targets or [], MAX_TARGETS),
         _document(fields.document, max_ttl),
         _policy(fields.task_policy or TaskPolicy(), now),
         checked("app_id", fields.app_id, SHORT_ID),
@@ -108,17 +118,6 @@ def parse_chosen(body: bytes) -> tuple[str, ...] | None:
     if targets is None:
         return None
     return _checked_targets(targets, MAX_CHOSEN)
-
-
-def _targets(fields: CreateBatchTask) -> tuple[str, ...]:
-    """Of several ways to name targets the vendor takes the first: targets, targets_filter, document_source."""
-    if len(fields.document_source or "") > MAX_SOURCE:
-        raise bad_parameter("document_source", f"at most {MAX_SOURCE} characters")
-    if not fields.targets:
-        for field in ("targets_filter", "document_source"):
-            if getattr(fields, field) is not None:
-                raise bad_parameter(field, "not supported, the devices have to be named in targets")
-    return _checked_targets(fields.targets or [], MAX_TARGETS)
 
 
 def _checked_targets(targets: list[str], most: int) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ from bridge.api.fields import text_of
 from bridge.api.iotda.errors import bad_parameter
 from bridge.api.iotda.json_text import check_depth, decode
 from bridge.api.iotda.parse import CHINESE, MARKS
+from bridge.api.iotda.unsupported import Unsupported, nothing, refuse_unsupported
 from bridge.api.schema import integer, shown
 from bridge.model import device
 from bridge.model.device import DEVICE_ID, AuthType, Slot
@@ -82,6 +83,7 @@ class AddDevice(msgspec.Struct):
     gateway_id: Annotated[str, shown(ID.pattern, "The device it is behind, which has to be there.")] | None = None
     app_id: Annotated[str, shown(SHORT_ID.pattern)] | None = None
     extension_info: ExtensionInfo = msgspec.field(default_factory=msgspec.Raw)
+    shadow: Unsupported = nothing()
 
 
 class UpdateAuthInfo(msgspec.Struct):
@@ -147,6 +149,7 @@ def parse_enrolment(body: bytes) -> Enrolment:
 
 def enrolment_of(fields: AddDevice) -> Enrolment:
     """The rules for every field. Whether the gateway is one, only the store knows."""
+    refuse_unsupported(fields, {"shadow": "there are no device shadows"})
     auth = fields.auth_info or AuthInfo()
     node_id = checked("node_id", fields.node_id, NODE_ID)
     if node_id is None:

@@ -15,6 +15,7 @@ from bridge.api.iotda.device_parse import SHORT_ID, Rule, checked
 from bridge.api.iotda.errors import Refusal, bad_parameter
 from bridge.api.iotda.json_text import decode
 from bridge.api.iotda.parse import CHINESE, MARKS
+from bridge.api.iotda.unsupported import Unsupported, nothing, refuse_unsupported
 from bridge.api.schema import shown
 from bridge.model.push_url import MAX_URL, check_push_url
 from bridge.model.rule import (
@@ -41,8 +42,10 @@ DESCRIPTION = Rule(
     re.compile(f"[^\x00-\x1f\x7f-\x9f]{{0,{MAX_DESCRIPTION}}}"),
     f"at most {MAX_DESCRIPTION} characters, no control characters",
 )
-URL = "channel_detail.http_forwarding.url"
-FORWARDING = "channel_detail.http_forwarding"
+DETAIL = "channel_detail"
+FORWARDING = f"{DETAIL}.http_forwarding"
+URL = f"{FORWARDING}.url"
+_ONE_CHANNEL = f"the channel is {Channel.HTTP_FORWARDING}"
 
 
 _ONLY_EMPTY = shown(None, "Refused unless empty.", maxLength=0)
@@ -105,7 +108,23 @@ class HttpForwarding(msgspec.Struct):
     retire_secret: bool | None = None
 
 
-class ChannelDetail(msgspec.Struct):
+class OtherForwardings(msgspec.Struct, kw_only=True):
+    """Of the channels that are not there."""
+
+    dis_forwarding: Unsupported = nothing()
+    obs_forwarding: Unsupported = nothing()
+    amqp_forwarding: Unsupported = nothing()
+    dms_kafka_forwarding: Unsupported = nothing()
+    roma_forwarding: Unsupported = nothing()
+    mysql_forwarding: Unsupported = nothing()
+    influxdb_forwarding: Unsupported = nothing()
+    functiongraph_forwarding: Unsupported = nothing()
+    mrs_kafka_forwarding: Unsupported = nothing()
+    dms_rocketmq_forwarding: Unsupported = nothing()
+    mqtt_device_forwarding: Unsupported = nothing()
+
+
+class ChannelDetail(OtherForwardings):
     http_forwarding: HttpForwarding | None = None
 
 
@@ -115,7 +134,7 @@ class NewHttpForwarding(HttpForwarding):
     url: Annotated[str, shown(None, _URL, required=True, maxLength=MAX_URL)] | None = None
 
 
-class NewChannelDetail(msgspec.Struct):
+class NewChannelDetail(OtherForwardings):
     http_forwarding: Annotated[NewHttpForwarding | None, shown(required=True)] = None
 
 
@@ -222,8 +241,6 @@ def parse_action_amendment(body: bytes) -> ChangedAction:
     _check_channel(fields.channel)
     forwarding = _forwarding(fields.channel_detail)
     secret = _secret(forwarding.signing_secret)
-    if secret is not None and forwarding.rotate_secret:
-        raise bad_parameter(f"{FORWARDING}.rotate_secret", "not together with signing_secret")
     url = None if forwarding.url is None else _url(forwarding.url)
     return ChangedAction(
         ActionAmendment(url, secret, retire=bool(forwarding.retire_secret)), rotate=bool(forwarding.rotate_secret)
@@ -267,13 +284,17 @@ def _check_channel(value: str | None) -> None:
 
 def _forwarding(detail: ChannelDetail | NewChannelDetail | None) -> HttpForwarding:
     """What is understood of it."""
-    given = (detail or ChannelDetail()).http_forwarding or HttpForwarding()
+    detail = detail or ChannelDetail()
+    refuse_unsupported(detail, dict.fromkeys(OtherForwardings.__struct_fields__, _ONE_CHANNEL), f"{DETAIL}.")
+    given = detail.http_forwarding or HttpForwarding()
     if given.cert_id:
         raise _unsupported("cert_id", "servers' certificates are checked against the authorities this system trusts")
     if given.cn_name:
         raise _unsupported("cn_name", "the name asked of a server (SNI), always sent, is the host of the url")
     if given.token:
         raise _unsupported("token", "pushes are signed with signing_secret, as Standard Webhooks has it")
+    if given.signing_secret is not None and given.rotate_secret:
+        raise bad_parameter(f"{FORWARDING}.rotate_secret", "not together with signing_secret")
     return given
 
 

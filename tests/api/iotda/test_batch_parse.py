@@ -65,8 +65,11 @@ def test_null_is_absent(field: str) -> None:
     assert parsed(**{field: None}) == parsed()
 
 
-def test_targets_go_before_other_ways_to_name_them() -> None:
-    assert parsed(targets_filter={"group_ids": ["g"]}, document_source="f", task_mode="GATEWAY", other=1) == parsed()
+@pytest.mark.parametrize("empty", [None, "", [], {}])
+def test_what_is_not_supported_may_be_empty(empty: object) -> None:
+    fields = dict.fromkeys(("targets_filter", "document_source", "task_mode", "task_ext_info"), empty)
+    assert parsed(**fields, other=1) == parsed()
+    assert parse_order(body().replace(b"{", b'{"targets_filter": { },', 1), NOW, 1440) == parsed()
 
 
 @pytest.mark.parametrize("time", ["20200101T000000Z", "20231114T221320Z"])
@@ -111,10 +114,13 @@ def test_a_time_that_has_passed_is_at_once(time: str) -> None:
         ({"targets": ["a" * 129]}, "targets[0]", "IOTDA.000006"),
         ({"targets": ["\u706f"]}, "targets[0]", "IOTDA.000006"),
         ({"targets": ABSENT, "targets_filter": {"group_ids": ["g"]}}, "targets_filter", "IOTDA.000006"),
-        ({"targets": [], "targets_filter": {}}, "targets_filter", "IOTDA.000006"),
-        ({"targets_filter": []}, "targets_filter", "IOTDA.000006"),
+        ({"targets": [], "targets_filter": {}}, "targets", "IOTDA.000006"),
+        ({"targets_filter": {"group_ids": ["g"]}}, "targets_filter", "IOTDA.000006"),
+        ({"targets_filter": [[]]}, "targets_filter", "IOTDA.000006"),
+        ({"document_source": "f"}, "document_source", "IOTDA.000006"),
+        ({"task_mode": "GATEWAY"}, "task_mode", "IOTDA.000006"),
+        ({"task_ext_info": {"a": 1}}, "task_ext_info", "IOTDA.000006"),
         ({"targets": ABSENT, "document_source": "f"}, "document_source", "IOTDA.000006"),
-        ({"document_source": "f" * 257}, "document_source", "IOTDA.000006"),
         ({"document": ABSENT}, "document", "IOTDA.000006"),
         ({"document": None}, "document", "IOTDA.000006"),
         ({"document": []}, "document", "IOTDA.000006"),

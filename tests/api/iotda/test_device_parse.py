@@ -63,7 +63,7 @@ def test_everything() -> None:
         "gateway_id": "hub-1",
         "app_id": "app_1",
         "extension_info": {"n": 1.0},
-        "shadow": [{"service_id": "ignored"}],
+        "shadow": [],
         "anything": "ignored",
     }
     text = json.dumps(data).replace("1.0", "1.0e0").encode()

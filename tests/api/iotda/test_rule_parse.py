@@ -227,7 +227,12 @@ def test_what_cannot_be_pushed_to(field: str, value: Any) -> None:
         ({"channel_detail": {"http_forwarding": {"url": None}}}, "channel_detail.http_forwarding.url"),
         ({"channel_detail": {"http_forwarding": URL}}, "channel_detail.http_forwarding"),
         ({"channel_detail": []}, "channel_detail"),
-        ({"channel_detail": {"amqp_forwarding": {"queue_name": "q"}}}, "channel_detail.http_forwarding.url"),
+        ({"channel_detail": {"amqp_forwarding": {}}}, "channel_detail.http_forwarding.url"),
+        ({"channel_detail": {"amqp_forwarding": {"queue_name": "q"}}}, "channel_detail.amqp_forwarding"),
+        (
+            {"channel_detail": {"http_forwarding": {"url": URL}, "mqtt_device_forwarding": {"topic": "t"}}},
+            "channel_detail.mqtt_device_forwarding",
+        ),
     ],
 )
 def test_what_an_action_cannot_be(fields: dict[str, Any], named: str) -> None:
