@@ -15,8 +15,8 @@ REQUIRED = "x-required"
 """Marks a field that its type takes as optional, so that the parser can refuse in its own words; openapi.py takes it
 away. For a structure it stands around the union with None: msgspec describes a structure apart from its field."""
 
-NOT_NULL = ["string", "object", "array", "number", "boolean"]
-"""The `type` of a member that may have any value but null."""
+NOT_NULL: dict[str, Any] = {"type": ["string", "object", "array", "number", "boolean"], "items": {}}
+"""Of a member that may have any value but null. Generators of clients want to know of the items of every array."""
 
 _CLASS = re.compile(r"(\[(?:[^\]\\]|\\.)+\])\{(\d+),(\d+)\}", re.DOTALL)
 

@@ -34,6 +34,8 @@ class Answer(NamedTuple):
 class Caller:
     def __init__(self, daemon: Daemon) -> None:
         self.daemon = daemon
+        self.seen: set[tuple[str, str, int]] = set()
+        """Method, target and status of every answer."""
 
     def __call__(
         self,
@@ -54,6 +56,7 @@ class Caller:
         with closing(connection):
             connection.request(method, path, data, head)
             response = connection.getresponse()
+            self.seen.add((method, path, response.status))
             return Answer(response.status, response.headers, response.read())
 
     def publish(self, content: bytes = b"1", channel: str = CHANNEL, query: str = "") -> str:

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
+from urllib.parse import unquote
 
 from tests.acceptance.daemon import Daemon
 
@@ -85,6 +86,20 @@ class Described:
     def kinds(self, schema: Schema) -> list[Schema]:
         """What a value may be, each with its limits."""
         return [self.resolved(kind) for kind in self.resolved(schema).get("anyOf", [schema])]
+
+
+def undescribed(described: list[Described], seen: set[tuple[str, str, int]]) -> list[str]:
+    """Of answers (method, target, status), those whose status the description of their operation does not have. What is
+    asked of no operation is left out."""
+    found = []
+    for method, target, status in seen:
+        path = unquote(target.partition("?")[0])
+        for operation in described:
+            pattern = re.sub(r"\\{\w+\\}", "[^/]+", re.escape(operation.path))
+            asked = operation.method == ("GET" if method == "HEAD" else method) and re.fullmatch(pattern, path)
+            if asked and str(status) not in operation.content["responses"]:
+                found.append(f"{operation.id}: {target[:200]}: {status}")
+    return found
 
 
 def operations(daemon: Daemon) -> list[Described]:

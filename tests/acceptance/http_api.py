@@ -29,6 +29,8 @@ class Api:
         self._token = token
         self._project = f"/v5/iot/{project}"
         self._prefix = f"{self._project}/devices"
+        self.seen: set[tuple[str, str, int]] = set()
+        """Method, target and status of every answer."""
 
     def call(
         self, method: str, path: str, body: bytes | None = None, *, media_type: str = "application/json", **fields: str
@@ -49,6 +51,7 @@ class Api:
         try:
             self._connection.request(method, path, body, headers)
             response = self._connection.getresponse()
+            self.seen.add((method, path, response.status))
             return response, response.read()
         except (OSError, http.client.HTTPException):
             self._connection.close()

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from tests.acceptance.daemon import Daemon
-from tests.acceptance.described import Described, Field, operations
+from tests.acceptance.described import Described, Field, operations, undescribed
 from tests.acceptance.forbidden import forbidden, forbidden_in_query
 from tests.acceptance.http_api import Answer, Api
 from tests.acceptance.stock import stock
@@ -69,6 +69,7 @@ def names(own: Daemon) -> dict[str, str]:
 def api(own: Daemon) -> Iterator[Api]:
     with own.api() as api:
         yield api
+        assert undescribed(operations(own), api.seen) == []
 
 
 @pytest.fixture

@@ -1,10 +1,21 @@
 """What no application should send to hear back, in each dialect: the documented answer, nothing stored, flat memory."""
 
+from collections.abc import Iterator
+
 import pytest
 
 from tests.acceptance.caller import APP, CHANNEL, CONFIRM, DATA_ARTS, INBOX, Answer, Caller, confirm, posted
+from tests.acceptance.described import operations, undescribed
 
 POLL = APP + "?"
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _every_answer_is_described(ask: Caller) -> Iterator[None]:
+    yield
+    assert undescribed(operations(ask.daemon), ask.seen) == []
+
+
 TIMEOUTS = (
     "5",
     "",

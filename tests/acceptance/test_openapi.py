@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 from string import Template
+from typing import Any
 
 import pytest
 
@@ -16,7 +17,7 @@ from bridge.api.dataarts.parse import EXAMPLE
 from bridge.api.iotda.parse import CHINESE
 from bridge.model.principal import APPLICATION_SCOPES
 from tests.acceptance.daemon import Daemon
-from tests.acceptance.described import operations
+from tests.acceptance.described import Described, operations
 from tests.acceptance.stock import stock
 
 CHECKS = (
@@ -170,6 +171,42 @@ def statuses_of(report: Path) -> defaultdict[str, set[int]]:
             if interaction["response"] is not None:
                 found[scenario["recorder"]["label"]].add(interaction["response"]["status_code"])
     return found
+
+
+def test_what_names_nothing_is_answered_as_described(filled: Daemon) -> None:
+    """In paths, and besides in each parameter and each member of a body that may be any name."""
+    with filled.api() as api:
+        for operation in operations(filled):
+            for target, body in naming_nothing(operation):
+                answer = api.call(operation.method, target, body, workspace="w-1")
+                what = f"{operation.id}: {target} {body!r}: {answer.body}"
+                assert str(answer.status) in operation.content["responses"], what
+                if answer.status >= 400 and (codes := operation.codes(answer.status)):
+                    code = answer.body.get("error_code", answer.body.get("code"))
+                    assert code in codes | {None}, what
+
+
+def naming_nothing(operation: Described) -> Iterator[tuple[str, bytes | None]]:
+    """Targets, and bodies for them."""
+    target = operation.target(NOWHERE)
+    if operation.body is not None and "example" in operation.body:
+        yield from ((target, json.dumps(body).encode()) for body in bodies_naming_nobody(operation))
+        return
+    yield target, None
+    yield from ((f"{target}?{each['name']}=nobody", None) for each in operation.parameters("query") if any_name(each))
+
+
+def any_name(parameter: Any) -> bool:
+    schema = parameter["schema"]
+    return bool("enum" not in schema and re.fullmatch(schema.get("pattern", "(?!)"), "nobody"))
+
+
+def bodies_naming_nobody(operation: Described) -> Iterator[Any]:
+    example = operation.body["example"]
+    yield example
+    for field in operation.fields():
+        if len(field.where) == 1 and any(any_name({"schema": kind}) for kind in operation.kinds(field.schema)):
+            yield {**example, field.name: "nobody"}
 
 
 @pytest.mark.parametrize("scope", APPLICATION_SCOPES)

@@ -1,6 +1,7 @@
 """The description of the API is there, is valid, and describes what there is."""
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -82,6 +83,60 @@ async def test_names_are_plain(client: Client) -> None:
     """Of two types with one name both would be called by their modules."""
     for name in (await document(client))["components"]["schemas"]:
         assert re.fullmatch(r"[A-Z][A-Za-z]*", name), f"{name}: two types have one name; rename one of them"
+
+
+async def test_an_enumeration_has_each_value_once_and_no_truth_values(client: Client) -> None:
+    """Generators of clients make a type of it, with a name for each value."""
+    for where, values in enumerations(await document(client)):
+        assert all(isinstance(value, str | int) and not isinstance(value, bool) for value in values), where
+        assert len(values) == len(set(values)), f"{where} has a value twice"
+
+
+def enumerations(value: Any, where: str = "") -> Iterator[tuple[str, list[Any]]]:
+    if isinstance(value, dict):
+        if isinstance(value.get("enum"), list):
+            yield where, value["enum"]
+        for name, inner in value.items():
+            yield from enumerations(inner, f"{where}/{name}")
+    elif isinstance(value, list):
+        for inner in value:
+            yield from enumerations(inner, where)
+
+
+async def test_an_array_says_what_its_items_are(client: Client) -> None:
+    """So that generators of clients know them."""
+    assert [where for where, schema in arrays(await document(client)) if "items" not in schema] == []
+
+
+def arrays(value: Any, where: str = "") -> Iterator[tuple[str, Any]]:
+    if isinstance(value, dict):
+        if value.get("type") == "array" or "array" in value.get("type", ()):
+            yield where, value
+        for name, inner in value.items():
+            yield from arrays(inner, f"{where}/{name}")
+    elif isinstance(value, list):
+        for inner in value:
+            yield from arrays(inner, where)
+
+
+async def test_what_has_to_be_there_is_required_and_may_not_be_null(client: Client) -> None:
+    schemas = (await document(client))["components"]["schemas"]
+    for name, fields in {
+        "MessageBody": ["message"],
+        "AddDevice": ["node_id"],
+        "CreateBatchTask": ["task_name", "task_type", "targets", "document"],
+        "AddRule": ["subject"],
+        "RuleSubject": ["resource", "event"],
+        "AddAction": ["rule_id", "channel", "channel_detail"],
+        "NewChannelDetail": ["http_forwarding"],
+        "NewHttpForwarding": ["url"],
+        "ConfirmBody": ["message_id"],
+        "PostBody": ["id", "importance"],
+    }.items():
+        assert schemas[name]["required"] == fields
+        assert {"type": "null"} not in [
+            kind for field in fields for kind in schemas[name]["properties"][field].get("anyOf", [])
+        ]
 
 
 async def test_every_string_of_a_request_has_a_limit(client: Client) -> None:

@@ -28,7 +28,7 @@ _encode = msgspec.json.Encoder().encode
 
 
 class DocumentBody(msgspec.Struct, omit_defaults=True):
-    message: Annotated[msgspec.Raw, shown(type=NOT_NULL)]
+    message: Annotated[msgspec.Raw, shown(**NOT_NULL)]
     ttl: int
     message_id: str | None = None
     name: str | None = None

@@ -71,7 +71,7 @@ class MessageBody(msgspec.Struct):
     name: Annotated[str, shown(_NAME)] | None = None
     message: Annotated[
         msgspec.Raw,
-        shown(None, _MESSAGE, required=True, type=NOT_NULL, maxLength=4 * -(-MAX_PAYLOAD // 3)),
+        shown(None, _MESSAGE, required=True, maxLength=4 * -(-MAX_PAYLOAD // 3), **NOT_NULL),
     ] = msgspec.field(default_factory=msgspec.Raw)
     properties: Properties | None = None
     encoding: Annotated[str, shown(None, "base64: the decoded bytes are the payload.", enum=ENCODINGS)] | None = None

@@ -16,6 +16,7 @@ from bridge.api.iotda.query import EXPORT_PARAMETERS, PROJECT_PARAMETERS, check_
 from bridge.api.iotda.render import render_lines, render_page
 from bridge.api.operation import Operation
 from bridge.api.resource import Call, Resource
+from bridge.model.errors import UnknownDevice
 from bridge.model.inquiry import Inquiry, Page
 
 PATH = "/v5/iot/{project_id}/messages"
@@ -51,7 +52,7 @@ class ProjectMessages:
                 scope=READ,
                 query=PROJECT_PARAMETERS,
                 answers={200: render.ProjectMessages},
-                errors=(BAD_LIMIT, BAD_MARKER, BAD_TIME, BAD_PERIOD),
+                errors=(UnknownDevice, BAD_LIMIT, BAD_MARKER, BAD_TIME, BAD_PERIOD),
             ),
             operation(
                 "GET",
@@ -63,7 +64,7 @@ class ProjectMessages:
                 query=EXPORT_PARAMETERS,
                 answers={200: render.DeviceMessage},
                 media_type=NDJSON,
-                errors=(BAD_TIME, BAD_PERIOD, BAD_LIMIT, BAD_MARKER),
+                errors=(UnknownDevice, BAD_TIME, BAD_PERIOD, BAD_LIMIT, BAD_MARKER),
             ),
         ]
 

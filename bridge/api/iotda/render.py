@@ -49,7 +49,7 @@ class ShownProperties(msgspec.Struct, omit_defaults=True):
 
 class DeviceMessage(msgspec.Struct, omit_defaults=True):
     message_id: str
-    message: Annotated[msgspec.Raw, shown(type=NOT_NULL)]
+    message: Annotated[msgspec.Raw, shown(**NOT_NULL)]
     status: Status
     created_time: CompactTime
     name: str | None = None

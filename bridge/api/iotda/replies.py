@@ -27,10 +27,13 @@ _encode = msgspec.json.Encoder().encode
 
 def wait_parameters(longest: int) -> tuple[Parameter, ...]:
     """What `parse_wait` takes."""
-    seconds = integer(1, longest, default=min(DEFAULT_TIMEOUT, longest))
+    seconds = integer(1, longest)  # no default: generated clients send that, also without wait
+    about = (
+        f"Seconds to wait for the reply, {min(DEFAULT_TIMEOUT, longest)} unless given; only with wait=reply or Prefer."
+    )
     return (
         Parameter("wait", {"type": "string", "enum": ["reply"]}, "Answer when the device has replied."),
-        Parameter("timeout", seconds, "Seconds to wait for the reply; only with wait=reply or Prefer."),
+        Parameter("timeout", seconds, about),
         Parameter("Prefer", {"type": "string", "pattern": "^[ -~]*$", "examples": ["wait=10"]}, _PREFERENCE, "header"),
     )
 

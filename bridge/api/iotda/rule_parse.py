@@ -140,7 +140,7 @@ class NewChannelDetail(OtherForwardings):
 
 class AddAction(msgspec.Struct):
     rule_id: Annotated[str, shown(SHORT_ID.pattern, required=True)] | None = None
-    channel: Annotated[ChannelName, shown(required=True, enum=list(Channel))] | None = None
+    channel: Annotated[ChannelName, shown(required=True)] | None = None
     channel_detail: Annotated[NewChannelDetail | None, shown(required=True)] = None
 
 

@@ -2,7 +2,7 @@
 asked for, so each is refused by name. tests/api/test_sdk_members.py finds those that a new SDK brings."""
 
 from collections.abc import Mapping
-from typing import Annotated, TypeAlias
+from typing import Annotated, Any, TypeAlias
 
 import msgspec
 
@@ -10,7 +10,13 @@ from bridge.api.fields import text_of
 from bridge.api.iotda.errors import bad_parameter
 from bridge.api.schema import shown
 
-_EMPTY = {"type": ["null", "string", "array", "object"], "maxLength": 0, "maxItems": 0, "maxProperties": 0}
+_EMPTY: dict[str, Any] = {
+    "type": ["null", "string", "array", "object"],
+    "maxLength": 0,
+    "maxItems": 0,
+    "maxProperties": 0,
+    "items": {},
+}
 Unsupported: TypeAlias = Annotated[msgspec.Raw, shown(None, "Not supported; refused unless empty.", **_EMPTY)]
 """With the default `nothing()`."""
 

@@ -60,7 +60,7 @@ class PartOfBounds(msgspec.Struct):
 
 
 class Success(msgspec.Struct):
-    success: Literal[True]
+    success: bool
 
 
 SUCCESS = b'{"success":true}'
