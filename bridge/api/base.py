@@ -46,7 +46,7 @@ class Messages(Protocol):
     async def submit(self, project: str, device_id: str, draft: Draft) -> Message:
         """Accept a message; returns once it is durable, with `outcome` set when it ended in time.
 
-        Errors: UnknownDevice, DuplicateMessage, QueueFull, StoreUnavailable.
+        Errors: UnknownDevice, ForeignTopic, DuplicateMessage, QueueFull, StoreUnavailable.
         """
 
     async def submit_once(self, project: str, device_id: str, once: Once, draft: Callable[[], Draft]) -> Message:
@@ -58,7 +58,7 @@ class Messages(Protocol):
     def begin(self, project: str, device_id: str, draft: Draft, done: Callable[[Message | BridgeError], None]) -> None:
         """`submit` without a task: `done` is called once, later, with what `submit` returns or raises.
 
-        Errors, in place of that call: UnknownDevice, QueueFull.
+        Errors, in place of that call: UnknownDevice, ForeignTopic, QueueFull.
         """
 
     def message(self, project: str, device_id: str, message_id: str) -> Message:
@@ -107,7 +107,7 @@ class Replies(Protocol):
     def ask(self, project: str, device_id: str, draft: Draft, timeout: float) -> Waiting:
         """Send a message and wait up to `timeout` seconds for its reply. Sets what the draft needs for that.
 
-        Errors: UnknownDevice, QueueFull, TooManyWaiting.
+        Errors: UnknownDevice, ForeignTopic, QueueFull, TooManyWaiting.
         """
 
 

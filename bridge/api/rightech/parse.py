@@ -157,12 +157,14 @@ def _flag(field: str, value: str | None) -> bool | None:
 
 
 def _text(fields: PostBody) -> str:
-    """Flat, or in a body as it comes back."""
-    where, given = "text", fields.text
-    if given is None and fields.body is not None:
-        where, given = "body.text", fields.body.text
-        if fields.body.type not in {None, "text"}:
-            raise BadField("body.type", "text")
+    """Flat, or in a body as it comes back; in both only if they say the same."""
+    body = fields.body or TextBody()
+    if body.type not in {None, "text"}:
+        raise BadField("body.type", "text")
+    if None not in {fields.text, body.text} and fields.text != body.text:
+        raise BadField("body.text", "the same as text, or one of the two absent")
+    where = "text" if fields.body is None or fields.text is not None else "body.text"
+    given = body.text if fields.text is None else fields.text
     if given is None or not 1 <= len(given) <= MOST_TEXT:
         raise BadField(where, f"required, 1 to {MOST_TEXT} characters")
     return given

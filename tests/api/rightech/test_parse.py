@@ -22,7 +22,8 @@ def body(**changes: Any) -> bytes:
         (body(_id="x", time=[], read="no", type=7), Notice("home", "lamp", Importance.IMPORTANT, "hello")),
         (body(text=None, body={"text": "hi", "type": "text"}), Notice("home", "lamp", Importance.IMPORTANT, "hi")),
         (body(text=None, body={"text": "hi"}), Notice("home", "lamp", Importance.IMPORTANT, "hi")),
-        (body(body={"text": "other"}), Notice("home", "lamp", Importance.IMPORTANT, "hello")),
+        (body(body={"text": "hello"}), Notice("home", "lamp", Importance.IMPORTANT, "hello")),
+        (body(body={"text": None, "type": "text"}), Notice("home", "lamp", Importance.IMPORTANT, "hello")),
         (body(id="ä/ü \U0001f600", text="\n\x00é"), Notice("home", "ä/ü \U0001f600", Importance.IMPORTANT, "\n\x00é")),
         (
             body(id="x" * 128, text="\U0001f600" * 65536),
@@ -55,6 +56,8 @@ def test_notices(given: bytes, wanted: Notice) -> None:
         (body(text=1), "text"),
         (body(text=True), "text"),
         (body(text=None, body="hi"), "body"),
+        (body(body={"text": "other"}), "body.text"),
+        (body(body={"type": "html"}), "body.type"),
         (body(text=None, body={}), "body.text"),
         (body(text=None, body={"text": []}), "body.text"),
         (body(text=None, body={"text": "hi", "type": "html"}), "body.type"),
