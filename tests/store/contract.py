@@ -147,6 +147,16 @@ class MessageStoreContract:
         assert await remove(store, messages[1].seq) is None
         assert ids(store.messages(device, limit=10)) == ["m3"]
 
+    async def test_a_message_that_is_removed_keeps_its_place(self, store: MessageStore, device: int) -> None:
+        one, two, three = await added(store, device, "m1", "m2", "m3")
+        await remove(store, two.seq)
+        places = [store.place(device, message_id) for message_id in ("m1", "m2", "m3", "m4")]
+        assert places == [one.seq, two.seq, three.seq, None]
+        assert store.place(device + 1, "m2") is None
+        assert ids(store.messages(device, limit=10, before=two.seq)) == ["m1"]
+        [again] = await added(store, device, "m2")
+        assert store.place(device, "m2") == again.seq
+
     async def test_remove_frees_the_id_in_the_same_turn(self, store: MessageStore, device: int) -> None:
         [message] = await added(store, device, "m1")
         again = a_message(device, "m1")
