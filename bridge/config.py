@@ -208,7 +208,7 @@ def _contradictions(settings: Settings) -> Iterator[tuple[set[str], str]]:
         yield (
             {"mqtt.min_keep_alive", "mqtt.max_keep_alive"},
             f"mqtt.min_keep_alive = {mqtt.min_keep_alive} is more than mqtt.max_keep_alive = {mqtt.max_keep_alive}, so "
-            "no MQTT 3 client could connect: lower the first or raise the second.",
+            "no MQTT 3 client could stay: lower the first or raise the second.",
         )
     yield from _tls_contradictions(mqtt)
     webhooks = settings.webhooks

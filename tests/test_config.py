@@ -297,7 +297,7 @@ def test_the_table_has_a_row_for_every_setting() -> None:
     assert len(rows) == 2 + len(config.SPECS)
     assert (
         "| `mqtt.max_inflight` | `64` | "
-        "QoS 1 and 2 messages on their way to one client that it has not acknowledged. (1 to 65535) |"
+        "QoS 1 and 2 messages on their way to one device that it has not acknowledged. (1 to 65535) |"
     ) in rows
 
 

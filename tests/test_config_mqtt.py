@@ -67,7 +67,7 @@ def test_fine(flags: dict[str, Any]) -> None:
         (
             {"min_keep_alive": 30, "max_keep_alive": 20},
             [
-                "mqtt.min_keep_alive = 30 is more than mqtt.max_keep_alive = 20, so no MQTT 3 client could connect: "
+                "mqtt.min_keep_alive = 30 is more than mqtt.max_keep_alive = 20, so no MQTT 3 client could stay: "
                 "lower the first or raise the second."
             ],
         ),

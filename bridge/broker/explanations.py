@@ -5,6 +5,7 @@ No secrets, and nothing from which one could learn who exists.
 
 from collections.abc import Sequence
 
+from bridge.broker.limits import MOST_SLASHES
 from bridge.mqtt import Properties, ReasonCode
 
 _LONGEST_FILTER = 100
@@ -25,6 +26,11 @@ _OF_A_MESSAGE = {
     ReasonCode.QUOTA_EXCEEDED: "too many messages of this client wait, send it again later",
 }
 
+_OF_A_FILTER: dict[int, str] = {
+    ReasonCode.QUOTA_EXCEEDED: "quota exceeded, as many topic filters as this client may have",
+    ReasonCode.TOPIC_FILTER_INVALID: f"topic filter invalid, more than {MOST_SLASHES} slashes",
+}
+
 
 def of_end(reason: ReasonCode, message: str, clause: str) -> Properties:
     """Of a CONNACK or DISCONNECT."""
@@ -43,13 +49,24 @@ def of_message(reason: ReasonCode) -> Properties:
 def of_filters(filters: Sequence[str], codes: Sequence[int]) -> Properties:
     """Of a SUBACK or UNSUBACK: about the first filter that is refused."""
     refused = [(each, code) for each, code in zip(filters, codes, strict=True) if code >= 0x80]
-    if not refused:
-        return {}
-    topic_filter, code = refused[0]
-    named = topic_filter if len(topic_filter) <= _LONGEST_FILTER else f"{topic_filter[:_LONGEST_FILTER]}…"
-    others = f", and {len(refused) - 1} more" if len(refused) > 1 else ""
-    return {"reason_string": f"{named}: {_words(code)}{others}"}
+    return {"reason_string": of_refused(refused, named=1)} if refused else {}
+
+
+def of_refused(refused: Sequence[tuple[str, int]], named: int = 3) -> str:
+    """What is said of topic filters with their reason codes: about as many as are `named`, and how many more."""
+    said = ", ".join(f"{_name(topic_filter)}: {_words(code)}" for topic_filter, code in refused[:named])
+    others = len(refused) - named
+    return f"{said}, and {others} more" if others > 0 else said
+
+
+def _name(topic_filter: str) -> str:
+    return topic_filter if len(topic_filter) <= _LONGEST_FILTER else f"{topic_filter[:_LONGEST_FILTER]}…"
 
 
 def _words(code: int) -> str:
+    return _OF_A_FILTER.get(code) or in_words(code)
+
+
+def in_words(code: int) -> str:
+    """The name that the standard gives a reason code."""
     return ReasonCode(code).name.lower().replace("_", " ")

@@ -174,7 +174,8 @@ class Handshake:
         ):
             # [MQTT-3.1.3-8]; in 3.1 the identifier is never empty [MQTT3-3.1.3-8]
             raise Refused(ReasonCode.CLIENT_IDENTIFIER_NOT_VALID, "empty client identifier")
-        if connect.version is not Version.V5 and not self._tolerates(connect.keep_alive):
+        if connect.version is not Version.V5 and connect.keep_alive < self._settings.min_keep_alive:
+            # Older clients cannot be told another value, and the vendor has no other answer for them than 0x02.
             raise Refused(ReasonCode.CLIENT_IDENTIFIER_NOT_VALID, f"keep-alive of {connect.keep_alive} s")
         if connect.will is not None and not is_as_indicated(connect.will.payload, connect.will.properties):
             raise Refused(ReasonCode.PAYLOAD_FORMAT_INVALID, "the will's payload is not UTF-8, as it says it is")
@@ -247,18 +248,14 @@ class Handshake:
         )
         self._sessions.attach(line, session)
 
-    def _tolerates(self, keep_alive: int) -> bool:
-        """Older clients cannot be told another value, and the vendor has no other answer for them than 0x02."""
-        return self._settings.min_keep_alive <= keep_alive <= self._settings.max_keep_alive
-
     def _keep_alive(self, connect: Connect) -> int:
-        """Only MQTT 5 clients can be told another value [MQTT-3.2.2-21] [MQTT-3.2.2-22]."""
-        if connect.version is Version.V5 and self._settings.server_keep_alive:
-            return self._settings.server_keep_alive
-        longest = self._settings.max_keep_alive
-        if connect.version is Version.V5 and not 0 < connect.keep_alive <= longest:
-            return longest
-        return connect.keep_alive
+        """The seconds that the client is watched with. MQTT 5 clients are told when that is not what they asked for
+        [MQTT-3.2.2-21] [MQTT-3.2.2-22]. Others may be ended for their silence whatever they asked for, but with 0 they
+        turn the mechanism off and will never send a PINGREQ [MQTT3 3.1.2.10]."""
+        asked, longest = connect.keep_alive, self._settings.max_keep_alive
+        if connect.version is Version.V5:
+            return self._settings.server_keep_alive or (asked if 0 < asked <= longest else longest)
+        return min(asked, longest)
 
     def _properties(self, line: Line, connect: Connect, session: Session, keep_alive: int) -> Properties:
         """What this server can do, where that differs from what an MQTT 5 client must assume [MQTT-3.2.2.3]."""

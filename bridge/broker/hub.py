@@ -18,6 +18,7 @@ from bridge.broker.complaints import Complaints
 from bridge.broker.handshake import Handshake
 from bridge.broker.identity import TopicAccess
 from bridge.broker.keeping import Keeping
+from bridge.broker.limits import Limits
 from bridge.broker.login import Login
 from bridge.broker.outbound import Outbound
 from bridge.broker.plugins import Plugins
@@ -43,6 +44,7 @@ class Hub:
 
     def __init__(self, settings: MqttSettings, directory: Directory, clock: Clock, plugins: Plugins) -> None:
         self.settings = settings
+        self.limits = Limits(settings)
         self.plugins = plugins
         self._directory = directory
         self._clock = clock
@@ -54,7 +56,7 @@ class Hub:
         self.turns = Turns()
         self.complaints = Complaints()
         access = TopicAccess(settings, directory)
-        self.outbound = Outbound(settings, plugins, clock)
+        self.outbound = Outbound(self.limits, plugins, clock)
         self.retained = Retained(settings, clock)
         self.feeds = Feeds(self.retained, self.outbound, access, plugins, clock)
         self.router = Router(settings, access, self.outbound, self.retained)

@@ -78,8 +78,7 @@ class Link(Wire):
         self._held: deque[Packet] | None = None
         self._sent: list[int] = []
         self._inbound = Inbound(hub, self)
-        rate = hub.settings.max_publish_rate
-        self._quota = Quota(rate) if rate else None
+        self._quota: Quota | None = None
         self._explains = True
         self._particular = not hub.settings.reason_strings
         """Not every packet that can be encoded may be sent."""
@@ -172,10 +171,14 @@ class Link(Wire):
     def begin(self, session: Session, connect: Connect, keep_alive: int) -> None:
         """The CONNECT is accepted; from now on this is the session's connection."""
         self.session = session
+        rate = self._hub.limits.of(session.identity).publish_rate
+        self._quota = Quota(rate) if rate else None
         aliases = min(connect.properties.get("topic_alias_maximum", 0), self._hub.settings.topic_alias_maximum)
         if aliases:  # [MQTT-3.1.2-26] [MQTT-3.1.2-27]
             self.aliases = OutboundAliases(aliases)
         self.watch(keep_alive * _KEEP_ALIVE_FACTOR)
+        if not keep_alive:
+            self.probe(self._hub.settings.max_keep_alive)
 
     def hold(self) -> None:
         """Keep what the client sends until `release`."""

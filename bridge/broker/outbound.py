@@ -10,10 +10,10 @@ from bridge.broker.fanout import Copy, Fanout, leaving
 from bridge.broker.flight import Flight, Queued
 from bridge.broker.keeping import weight
 from bridge.broker.kept import KeptState
+from bridge.broker.limits import Limits
 from bridge.broker.plugins import Plugins
 from bridge.broker.recall import count, fill
 from bridge.broker.session import PAGE, Line, Session
-from bridge.broker.settings import MqttSettings
 from bridge.model.clock import Clock
 from bridge.model.errors import StoreUnavailable
 from bridge.model.message import AcknowledgedBy
@@ -38,11 +38,11 @@ class Outbound:
     """Give a message, which a session was chosen for by the shared subscription named and which expires at that loop
     time, to another member that is connected. False: there is none. The router's."""
 
-    def __init__(self, settings: MqttSettings, plugins: Plugins, clock: Clock) -> None:
+    def __init__(self, limits: Limits, plugins: Plugins, clock: Clock) -> None:
         self._plugins = plugins
         self._clock = clock
         self._loop = asyncio.get_running_loop()
-        self._settings = settings
+        self.limits = limits
         self._next_note = 0.0
 
     def forward(
@@ -99,7 +99,7 @@ class Outbound:
         if len(waiting) >= session.window + PAGE:
             return False
         size = sum(weight(flight.publish) for _, flight in waiting if flight.publish is not None)
-        return size <= self._settings.max_queued_bytes
+        return size <= self.limits.of(session.identity).queued_bytes
 
     def transmit(self, line: Line, publish: Publish, packet_id: int, copy: Copy | None = None) -> bool:
         """False: larger than what the client takes. Between clients that counts as delivered [MQTT-3.1.2-25].
@@ -288,7 +288,7 @@ class Outbound:
 
     def _owe(self, session: Session, publish: Publish, expires: float, share: str) -> None:
         """It waits for the client, or for room in its window."""
-        settings, kept = self._settings, session.kept
+        limits, kept = self.limits.of(session.identity), session.kept
         try:
             if kept is not None:
                 count(session, kept)
@@ -297,7 +297,7 @@ class Outbound:
             session.dropped += 1
             return
         before = session.dropped
-        session.enqueue(publish, expires, settings.max_queued_messages, settings.max_queued_bytes, share)
+        session.enqueue(publish, expires, limits.queued_messages, limits.queued_bytes, share)
         if session.dropped > before:
             self._note_drop(session)
 

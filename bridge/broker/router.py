@@ -8,6 +8,7 @@ from bridge.broker.fanout import Fanout
 from bridge.broker.grant import Grant
 from bridge.broker.identity import TopicAccess
 from bridge.broker.keeping import Keeping
+from bridge.broker.limits import MOST_SLASHES
 from bridge.broker.outbound import Outbound
 from bridge.broker.retained import Retained
 from bridge.broker.session import Session
@@ -16,9 +17,6 @@ from bridge.broker.shared import Share
 from bridge.broker.subscriptions import SubscriptionTree
 from bridge.model.topics import device_of, is_system_downlink
 from bridge.mqtt import Publish, ReasonCode, Subscription, split_shared
-
-_MOST_SLASHES = 200
-"""In a topic filter. Each level costs a node of the tree, and 64 KB can spell 32,000 of them."""
 
 
 class Router:
@@ -30,6 +28,7 @@ class Router:
         outbound.pass_on = self._pass_on_late
         self._retained = retained
         self._settings = settings
+        self._limits = outbound.limits
         self._access = access
         self._trees: dict[str, SubscriptionTree] = {}
         self.uplinks: list[UplinkListener] = []
@@ -52,10 +51,10 @@ class Router:
         grant = Grant.of(subscription, identifier)
         if not self._access.may_subscribe(session.identity, grant.topics):
             return int(self._settings.deny_subscribe_code, 16)
-        if grant.topics.count("/") > _MOST_SLASHES:
+        if grant.topics.count("/") > MOST_SLASHES:
             return ReasonCode.TOPIC_FILTER_INVALID
         known = session.subscriptions
-        if grant.filter not in known and len(known) >= self._settings.max_subscriptions:
+        if grant.filter not in known and len(known) >= self._limits.of(session.identity).subscriptions:
             return ReasonCode.QUOTA_EXCEEDED
         self.restore(session, grant)
         if session.kept is not None:

@@ -32,6 +32,7 @@ class Sessions:
         self, settings: MqttSettings, wheel: Wheel, router: Router, outbound: Outbound, plugins: Plugins
     ) -> None:
         self._settings = settings
+        self._limits = outbound.limits
         self._wheel = wheel
         self._router = router
         self._outbound = outbound
@@ -97,7 +98,7 @@ class Sessions:
         session.will = connect.will  # a will that was still waiting is not sent [MQTT-3.1.3-9] [MQTT3-3.1.2-12]
         session.expiry = self._expiry(connect)
         # [MQTT-4.9.0-1]
-        session.window = min(connect.properties.get("receive_maximum", 0xFFFF), self._settings.max_inflight)
+        session.window = min(connect.properties.get("receive_maximum", 0xFFFF), self._limits.of(identity).inflight)
         if session.kept is None and session.expiry and self.keeping is not None:  # [MQTT-3.1.2-23]
             session.kept = KeptState(self.keeping, self.keeping.new_key())
             self._note_device(session)

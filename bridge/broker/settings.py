@@ -62,7 +62,10 @@ class MqttSettings:
         metadata={"about": "Further listeners, each a table with a name of its own and limits of its own."},
     )
     max_connections: int = setting(
-        100_000, "Connections all listeners together hold at once.", minimum=1, maximum=1_000_000
+        100_000,
+        "Connections all listeners together hold at once, those in a TLS handshake and those about to end included.",
+        minimum=1,
+        maximum=1_000_000,
     )
     max_failed_logins: int = setting(
         20,
@@ -73,14 +76,14 @@ class MqttSettings:
     connect_timeout: float = setting(10.0, "Seconds a new connection has for its CONNECT.", minimum=0.1, maximum=300)
     min_keep_alive: int = setting(
         0,
-        "Shortest keep-alive in seconds of an MQTT 3 client, which is refused otherwise; 0 also admits those without.",
+        "Shortest keep-alive in seconds of an MQTT 3 client, which is refused with less; 0 also admits those without.",
         minimum=0,
         maximum=65_535,
     )
     max_keep_alive: int = setting(
         3600,
-        "Longest keep-alive in seconds; an MQTT 5 client that asks for more, or for none, gets this, an MQTT 3 client "
-        "that asks for more is refused.",
+        "Longest keep-alive in seconds. Whoever asks for more is watched with this, and an MQTT 5 client told so, also "
+        "one that asks for none; a silent MQTT 3 client without any is probed by TCP.",
         minimum=5,
         maximum=65_535,
     )
@@ -91,7 +94,13 @@ class MqttSettings:
         maximum=65_535,
     )
     max_inflight: int = setting(
-        64, "QoS 1 and 2 messages on their way to one client that it has not acknowledged.", minimum=1, maximum=65_535
+        64, "QoS 1 and 2 messages on their way to one device that it has not acknowledged.", minimum=1, maximum=65_535
+    )
+    max_client_inflight: int = setting(
+        256,
+        "The same for a client that is no device: Home Assistant, Node-RED, the bridge of another broker.",
+        minimum=1,
+        maximum=65_535,
     )
     receive_maximum: int = setting(
         64,
@@ -107,28 +116,47 @@ class MqttSettings:
     )
     max_publish_rate: int = setting(
         0,
-        "Messages a second that are read from one client, after a burst of one second; it is not read faster. "
+        "Messages a second that are read from one device, after a burst of one second; it is not read faster. "
         "0: no limit.",
         minimum=0,
         maximum=1_000_000,
     )
+    max_client_publish_rate: int = setting(0, "The same for a client that is no device.", minimum=0, maximum=1_000_000)
     max_packet_size: int = setting(
-        1_114_112, "Largest packet accepted from a client, in bytes.", minimum=1024, maximum=268_435_460
+        1_114_112, "Largest packet accepted from any client, in bytes.", minimum=1024, maximum=268_435_460
     )
     max_session_expiry: int = setting(
-        86_400, "Longest time in seconds a session is kept after its connection.", minimum=0, maximum=4_294_967_295
+        86_400,
+        "Longest time in seconds the session of any client is kept after its connection.",
+        minimum=0,
+        maximum=4_294_967_295,
     )
     max_sessions: int = setting(
-        100_000, "Sessions kept for clients that are not connected.", minimum=0, maximum=10_000_000
+        100_000,
+        "Sessions kept for clients that are not connected, devices and others together.",
+        minimum=0,
+        maximum=10_000_000,
     )
     max_queued_messages: int = setting(
         1000,
-        "Messages between clients that wait for one session; those of applications wait in the store.",
+        "Messages between clients that wait for one session of a device; those of applications wait in the store.",
         minimum=0,
         maximum=1_000_000,
     )
     max_queued_bytes: int = setting(1_048_576, "The same in bytes.", minimum=0, maximum=1_073_741_824)
-    max_subscriptions: int = setting(100, "Topic filters of one session.", minimum=1, maximum=100_000)
+    max_client_queued_messages: int = setting(
+        10_000,
+        "Messages that wait for one session of a client that is no device, and may hear what all devices say.",
+        minimum=0,
+        maximum=1_000_000,
+    )
+    max_client_queued_bytes: int = setting(16_777_216, "The same in bytes.", minimum=0, maximum=1_073_741_824)
+    max_subscriptions: int = setting(
+        100, "Topic filters of one session of a device; more are refused with 0x97.", minimum=1, maximum=100_000
+    )
+    max_client_subscriptions: int = setting(
+        10_000, "The same for a client that is no device.", minimum=1, maximum=100_000
+    )
     downlink_qos: int = setting(
         1, "QoS at which a device is subscribed to its own system topics without asking.", minimum=0, maximum=2
     )

@@ -10,6 +10,7 @@ from amqtt.contexts import Action
 from amqtt.plugins.base import BaseTopicPlugin
 
 from bridge.broker.identity import Identity
+from bridge.broker.limits import Limits
 from bridge.broker.plugin_session import PluginSession
 from bridge.broker.session import Line, Session
 from bridge.broker.settings import MqttSettings
@@ -37,7 +38,8 @@ class TopicPlugins:
     """
 
     def __init__(self, settings: MqttSettings) -> None:
-        self._settings = settings
+        self._patience = settings.connect_timeout
+        self._limits = Limits(settings)
         self._tasks: set[asyncio.Task[None]] = set()
         self._receivers: dict[Session, _Waiting] = {}
         self.plugins: list[BaseTopicPlugin] = []
@@ -49,7 +51,7 @@ class TopicPlugins:
     async def allow(self, known: PluginSession, topic: str, action: Action | str) -> bool:
         """All have to agree, and None is no yes: the rule of amqtt's own broker."""
         try:
-            async with asyncio.timeout(self._settings.connect_timeout):
+            async with asyncio.timeout(self._patience):
                 for plugin in self.plugins:
                     if not await plugin.topic_filtering(session=known, topic=topic, action=Action(action)):
                         return False
@@ -89,8 +91,8 @@ class TopicPlugins:
         if waiting is None:
             waiting = self._receivers[session] = _Waiting()
             self._start(self._hand_on(session, waiting))
-        settings = self._settings
-        full = len(waiting.messages) >= settings.max_queued_messages or waiting.size + size > settings.max_queued_bytes
+        limits = self._limits.of(session.identity)
+        full = len(waiting.messages) >= limits.queued_messages or waiting.size + size > limits.queued_bytes
         if waiting.messages and full:
             session.dropped += 1
             return

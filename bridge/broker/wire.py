@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import socket
 import ssl
 from typing import cast
 
@@ -13,7 +14,8 @@ _MOST_COLLECTED = 262_144
 """Bytes for one client in one turn of the loop; what goes beyond waits until these are written."""
 _LINGER = 5.0
 """Seconds a closed connection has to take its last bytes."""
-
+_LONGEST_IDLE = 32_767
+"""Seconds that Linux takes for TCP_KEEPIDLE."""
 
 _MOST_UNREAD = 1_048_576
 """Bytes from all clients that may wait for the end of a turn."""
@@ -128,6 +130,14 @@ class Wire(asyncio.Protocol):  # [MQTT-4.2.0-1]
         except Exception:  # a defect: raised again, and this connection cannot go on
             self.abort()
             raise
+
+    def probe(self, seconds: int) -> None:
+        """Let TCP find out whether a client that may be silent for ever is still there, each time it was silent for so
+        long. Nothing is asked of the client itself [RFC 9293 3.8.4]."""
+        plain: socket.socket | None = self._transport.get_extra_info("socket") if self._transport else None
+        if plain is not None:
+            plain.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+            plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, min(seconds, _LONGEST_IDLE))
 
     def abort(self) -> None:
         """Cut the connection off."""

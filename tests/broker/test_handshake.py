@@ -1,10 +1,12 @@
 """From the first byte to CONNACK [MQTT-3.1.4]."""
 
 import asyncio
-from typing import Any
+import socket
+from typing import Any, cast
 
 import pytest
 
+from bridge.broker.link import Link
 from bridge.mqtt import (
     Connack,
     Connect,
@@ -322,6 +324,34 @@ async def test_older_clients_may_turn_it_off(site: Site, version: Version) -> No
     await client.log_in(site.add_device(), keep_alive=0)
     await site.let_pass(1_000_000)
     await client.quiet()
+
+
+@pytest.mark.parametrize("version", [Version.V31, Version.V311])
+async def test_tcp_finds_out_about_clients_without_one(new_site: NewSite, version: Version) -> None:
+    """Otherwise a device that lost its power would be connected for ever."""
+    site = await new_site(mqtt(max_keep_alive=100))
+    pump = site.add_device()
+    for keep_alive, probed in ((0, True), (10, False)):
+        client = await site.client(version)
+        await client.log_in(pump, keep_alive=keep_alive)
+        (line,) = (line for line in site.hub._lines if line.session is not None)
+        plain = cast("Link", line)._transport.get_extra_info("socket")  # type: ignore[union-attr]
+        assert bool(plain.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)) is probed
+        if probed:
+            assert plain.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE) == 100
+
+
+@pytest.mark.parametrize("version", [Version.V31, Version.V311])
+@pytest.mark.parametrize("asked", [101, 65_535])
+async def test_older_clients_with_a_longer_one_than_ours(new_site: NewSite, version: Version, asked: int) -> None:
+    """They are served, and watched with the longest there is."""
+    site = await new_site(mqtt(max_keep_alive=100))
+    client = await site.client(version)
+    await client.log_in(site.add_device(), keep_alive=asked)
+    await site.let_pass(149)
+    await client.quiet()
+    await site.let_pass(152)
+    assert await client.ended() is None
 
 
 async def test_a_keep_alive_shorter_than_what_is_left_of_the_connect_timeout(new_site: NewSite) -> None:

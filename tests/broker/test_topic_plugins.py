@@ -298,7 +298,7 @@ async def test_a_client_that_goes_while_its_will_is_judged(new_site: NewSite) ->
 
 
 async def test_bounds_of_what_waits_for_a_receiver(new_site: NewSite) -> None:
-    site = await slow_site(new_site, Action.RECEIVE, max_queued_messages=3)
+    site = await slow_site(new_site, Action.RECEIVE, max_client_queued_messages=3)
     client = await anonymous(site)
     await client.subscribe("a", 0)
     for n in range(10):
@@ -315,7 +315,7 @@ async def test_bounds_of_what_waits_for_a_receiver(new_site: NewSite) -> None:
 
 
 async def test_a_message_that_is_larger_than_the_bounds_waits_alone(new_site: NewSite) -> None:
-    site = await slow_site(new_site, Action.RECEIVE, max_queued_bytes=10)
+    site = await slow_site(new_site, Action.RECEIVE, max_client_queued_bytes=10)
     client = await anonymous(site)
     await client.subscribe("a", 0)
     client.publish("a", bytes(20))

@@ -110,7 +110,7 @@ async def test_mqtt_3_8_4_5_several_filters(server: Server, version: Version) ->
 @proves("MQTT-3.8.4-7", "MQTT-3.9.3-2", "MQTT3-3.8.4-5", "MQTT3-3.9.3-2")
 @pytest.mark.parametrize("version", [V311, V5], ids=["V311", "V5"])
 async def test_what_goes_beyond_the_limit_is_a_failure(new_server: NewServer, version: Version) -> None:
-    server = await new_server(max_subscriptions=2)
+    server = await new_server(max_client_subscriptions=2)
     client = await server.client(version=version)
     codes = await client.granted(*(Subscription(name, 1) for name in "aba"), Subscription("c"))
     assert codes == [1, 1, 1, 0x97 if version is V5 else 0x80]

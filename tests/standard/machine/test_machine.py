@@ -19,7 +19,7 @@ from tests.store.template import scratch
 
 SETTINGS = {
     "mqtt.allow_anonymous": "true",
-    "mqtt.max_inflight": MAX_INFLIGHT,
+    "mqtt.max_client_inflight": MAX_INFLIGHT,
     "mqtt.receive_maximum": RECEIVE_MAXIMUM,
     "mqtt.topic_alias_maximum": ALIAS_MAXIMUM,
 }
