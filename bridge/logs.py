@@ -3,7 +3,7 @@
     time=2026-01-31T08:15:00.123Z level=warning logger=bridge.broker msg="connection lost" device=pump-7
 
 Whatever is passed as `extra={...}` to a logging call becomes a key of the line. A value never breaks the line or
-forges another key: everything that is not plain is quoted and escaped, tracebacks included.
+forges another key: everything that is not plain is quoted and escaped, tracebacks included. A long value is cut.
 """
 
 import json
@@ -26,6 +26,8 @@ LEVELS = {
     "warning": logging.WARNING,
     "error": logging.ERROR,
 }
+_LONGEST = 4096
+"""Characters of a value; what is longer is cut. Clients choose names of 65,535 bytes."""
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "color_message"}
 _PLAIN = re.compile(r"[\w!#$%&()*+,./:;<>?@\[\]^`{|}~'-]+", re.ASCII)
 _KEY = re.compile(r"[^A-Za-z0-9_.-]")
@@ -113,7 +115,13 @@ def _escaped(text: str, *, quotes: bool = False) -> str:
 
 
 def _extras(record: logging.LogRecord) -> Iterator[tuple[str, Any]]:
-    return ((key, value) for key, value in vars(record).items() if key not in _STANDARD)
+    return ((key, _cut(value)) for key, value in vars(record).items() if key not in _STANDARD)
+
+
+def _cut(value: Any) -> Any:
+    """The value, or as much of its text as a line may have."""
+    text = value if isinstance(value, str) else str(value)
+    return value if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
 
 
 def _trouble(formatter: logging.Formatter, record: logging.LogRecord) -> str:

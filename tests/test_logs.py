@@ -65,6 +65,15 @@ def test_values_stay_in_their_place(stream: io.StringIO, value: object, text: st
     assert line(stream) == f"level=info logger=bridge.test msg=x key={text}"
 
 
+@pytest.mark.parametrize("form", ["logfmt", "text"])
+def test_a_long_value_is_cut(stream: io.StringIO, form: str) -> None:
+    logs.configure(LogSettings(format=form), stream)
+    log.info("refused", extra={"client": "c" * 65_535, "error": ValueError("e" * 65_535)})
+    text = line(stream)
+    assert "c" * 4096 + "…" in text
+    assert len(text) < 9000
+
+
 def test_a_key_cannot_forge_another(stream: io.StringIO) -> None:
     logs.configure(LogSettings(), stream)
     log.info("x", extra={"a b=c\n": 1})

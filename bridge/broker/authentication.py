@@ -139,7 +139,7 @@ class Authentication:
         """Before the CONNACK any packet, afterwards each AUTH."""
         if not isinstance(packet, Auth):
             if isinstance(packet, Disconnect):
-                self._line.end(ReasonCode.SUCCESS)
+                self._line.end(ReasonCode.SUCCESS, "DISCONNECT before CONNACK")
             else:  # [MQTT-3.1.2-30]
                 message = f"{type(packet).__name__} before CONNACK"
                 self._line.refuse(ReasonCode.PROTOCOL_ERROR, message, clause="MQTT-3.1.2-30")

@@ -72,6 +72,7 @@ class MqttBroker:
         self._shell.close_listeners()
         self.hub.shut_down()
         await self.hub.finish()
+        self.hub.close()
         await self._shell.shutdown()
         self.hub.retained.close()
         self.hub.wheel.stop()

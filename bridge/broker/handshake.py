@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from bridge.broker.authentication import Authentication, Success
+from bridge.broker.complaints import shortened
 from bridge.broker.identity import Identity, TopicAccess
 from bridge.broker.login import Login
 from bridge.broker.plugin_session import PluginSession
@@ -164,8 +165,8 @@ class Handshake:
         with self._failures.waiting() as may_wait:
             if may_wait:
                 await asyncio.sleep(wait)
-        if not line.closing:
-            line.refuse(refusal.reason_code, str(refusal), client=connect.client_id)
+        # also when it has not waited for its answer: guessing leaves lines in the log
+        line.refuse(refusal.reason_code, str(refusal), client=connect.client_id)
 
     def _check(self, connect: Connect) -> None:
         nameless = connect.client_id == ""
@@ -195,7 +196,7 @@ class Handshake:
         if identity is None:
             nobody = connect.username is None and connect.password is None
             reason = ReasonCode.NOT_AUTHORIZED if nobody else ReasonCode.BAD_USER_NAME_OR_PASSWORD
-            raise Refused(reason, "no credentials" if nobody else f"unknown user {connect.username!r}")
+            raise Refused(reason, "no credentials" if nobody else "unknown user")
         # [MQTT-3.1.3-5] [MQTT-3.1.3-7] [MQTT-3.2.2-16]
         given = connect.client_id or f"auto-{uuid.uuid4().hex}"  # [MQTT-3.1.3-6]
         client_id = self._login.client_id(identity, given)
@@ -238,10 +239,11 @@ class Handshake:
         _log.info(
             "client connected",
             extra={
-                "client": client_id,
+                "client": shortened(client_id),
                 "device": identity.name,
                 "project": identity.project,
                 "peer": line.peer,
+                "listener": line.listener.name,
                 "mqtt": connect.version.name,
                 "resumed": present,
             },

@@ -54,7 +54,7 @@ class Hub:
         loop = asyncio.get_running_loop()
         self.wheel = Wheel(loop)
         self.turns = Turns()
-        self.complaints = Complaints()
+        self.complaints = Complaints(self.wheel)
         access = TopicAccess(settings, directory)
         self.outbound = Outbound(self.limits, plugins, clock)
         self.retained = Retained(settings, clock)
@@ -125,8 +125,13 @@ class Hub:
         """End all connections [MQTT-4.13.2]."""
         self.router.closing = self.sessions.stopping = True
         for line in list(self._lines):
-            line.end(ReasonCode.SERVER_SHUTTING_DOWN)
+            line.end(ReasonCode.SERVER_SHUTTING_DOWN, "the daemon stops")
         self.sessions.stop()
+
+    def close(self) -> None:
+        """Behind `shut_down`: clients that have not closed their side of the connection are not waited for."""
+        for line in list(self._lines):
+            line.close()
 
     async def restore(self) -> None:
         """The sessions that were kept are there when this returns. Raises StoreUnavailable."""

@@ -5,7 +5,7 @@ from typing import Final
 
 from bridge.broker import explanations
 from bridge.broker.aliases import InboundAliases
-from bridge.broker.complaints import Complaint
+from bridge.broker.complaints import shortened
 from bridge.broker.hub import Hub
 from bridge.broker.receipts import Receipts
 from bridge.broker.session import Line, Session
@@ -144,10 +144,6 @@ class Inbound:
         reason = self._hub.router.accept(session, publish, partial(self._kept, session))
         if reason is not None and reason >= 0x80:
             _forget(session, publish)
-            if reason is ReasonCode.NOT_AUTHORIZED:
-                message = f"not allowed on {publish.topic}"
-                complaint = Complaint("publish refused", session.client_id, self._line.peer, reason, message, "")
-                self._hub.complaints.tell(self._hub.wheel.now, complaint)
         self._answer(session, publish, reason)
 
     def _answer(self, session: Session, publish: Publish, reason: ReasonCode | None) -> None:
@@ -194,6 +190,8 @@ class Inbound:
             self._line.release()
 
     def _acknowledge(self, publish: Publish, reason: ReasonCode) -> None:
+        if reason >= 0x80:
+            self._complain(publish, reason)
         if publish.qos == 0:  # [MQTT-3.3.4-1]
             return
         if self._line.version is not _V5:
@@ -208,6 +206,12 @@ class Inbound:
         why = explanations.of_message(reason) if reason >= 0x80 else Properties()
         # [MQTT-2.2.1-5] [MQTT-4.3.2-4] [MQTT-4.3.2-5] [MQTT-4.3.3-8]
         self._line.send((Puback if publish.qos == 1 else Pubrec)(publish.packet_id, reason, why))
+
+    def _complain(self, publish: Publish, reason: ReasonCode) -> None:
+        if publish.qos and reason in _NOT_KEPT and self._line.version is not _V5:
+            return  # the end of the connection is the answer, and has a line of its own
+        topic = shortened(publish.topic)
+        self._line.complain("publish refused", reason, explanations.in_words(reason), topic=topic, qos=publish.qos)
 
     def _acknowledge_before_5(self, publish: Publish, reason: ReasonCode) -> None:
         """There is no other answer than yes. What is not allowed is taken and goes nowhere [MQTT3-3.3.5-2]; what could
@@ -225,6 +229,9 @@ class Inbound:
         if self._left_open is not None:
             self._left_open.discard(packet.packet_id)
         reason = ReasonCode.SUCCESS if known else ReasonCode.PACKET_IDENTIFIER_NOT_FOUND
+        if reason >= 0x80 and self._line.version is _V5:
+            message = f"no message with packet identifier {packet.packet_id} waits"
+            self._line.complain("release refused", reason, message)
         pubcomp = Pubcomp(packet.packet_id, reason, explanations.of_message(reason))  # [MQTT-4.3.3-11]
         kept = session.kept
         if kept is None:

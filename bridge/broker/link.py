@@ -5,14 +5,17 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-from bridge.broker import explanations
+from bridge.broker import departure, explanations
 from bridge.broker.aliases import OutboundAliases
 from bridge.broker.authentication import Authentication
 from bridge.broker.complaints import Complaint
+from bridge.broker.departure import Departure
+from bridge.broker.fitting import fitted
 from bridge.broker.hub import Hub
 from bridge.broker.inbound import Inbound
 from bridge.broker.listeners import Listener
 from bridge.broker.quota import Quota
+from bridge.broker.recognition import Port, misplaced
 from bridge.broker.session import Aliases, Session
 from bridge.broker.wire import Wire
 from bridge.model.message import AcknowledgedBy
@@ -59,12 +62,14 @@ class Link(Wire):
         "_particular",
         "_patience",
         "_quota",
+        "_refused",
         "_sent",
         "aliases",
         "authentication",
         "listener",
         "max_packet_size",
         "session",
+        "user",
     )
 
     def __init__(self, hub: Hub, listener: Listener) -> None:
@@ -79,12 +84,15 @@ class Link(Wire):
         self._sent: list[int] = []
         self._inbound = Inbound(hub, self)
         self._quota: Quota | None = None
+        self._refused = False
         self._explains = True
         self._particular = not hub.settings.reason_strings
         """Not every packet that can be encoded may be sent."""
         self.aliases: Aliases | None = None
         self.authentication: Authentication | None = None
         self.session: Session | None = None
+        self.user = ""
+        """The user name of its CONNECT."""
         self.max_packet_size = 0
         """The client's; 0 for no limit."""
 
@@ -110,16 +118,17 @@ class Link(Wire):
         else:
             self._connect(packet)
 
-    def failed(self, error: ProtocolError) -> None:
-        self.refuse(error.reason_code, error.message, clause=error.clause)
+    def failed(self, error: ProtocolError, data: bytes) -> None:
+        elsewhere = misplaced(data, Port.PLAIN) if self._decoder.version is None else ""
+        clause = "" if elsewhere else error.clause
+        self.refuse(error.reason_code, elsewhere or error.message, clause=clause)
 
-    def lost(self) -> None:
+    def lost(self, error: Exception | None) -> None:
         self._hub.closed(self)
         self._wheel.forget(self, self._look)
         self._wheel.forget(self, self.linger)
         self._hear_out()
-        if self.session is not None:
-            self._hub.sessions.detach(self, normal=False)
+        self._depart(departure.by_loss(error, ended=self.ended))
 
     def _hear_out(self) -> None:
         """A client that sends and leaves is still heard, its DISCONNECT above all."""
@@ -153,7 +162,8 @@ class Link(Wire):
         if now < self._look:
             return self._look
         if self.session is None:
-            self.refuse(ReasonCode.KEEP_ALIVE_TIMEOUT, "no CONNECT in time", answer=False)
+            missing = "TLS handshake" if self.listener.tls is not None and not self.secure else "CONNECT"
+            self.refuse(ReasonCode.KEEP_ALIVE_TIMEOUT, f"no {missing} in time", answer=False)
         else:
             self.refuse(ReasonCode.KEEP_ALIVE_TIMEOUT, "keep-alive expired", clause="MQTT-3.1.2-22")
         return 0
@@ -167,6 +177,10 @@ class Link(Wire):
         if self._patience and not 0 < self._look <= look:
             self._look = look
             self._wheel.watch(self, look)
+
+    def secured(self) -> None:
+        """The TLS handshake is over; the CONNECT has its own time."""
+        self._opened = self._wheel.now
 
     def begin(self, session: Session, connect: Connect, keep_alive: int) -> None:
         """The CONNECT is accepted; from now on this is the session's connection."""
@@ -223,52 +237,80 @@ class Link(Wire):
     ) -> None:
         """End the connection for a reason: CONNACK before the CONNECT is accepted, DISCONNECT afterwards, where the
         version has one."""
-        session = self.session
-        title = "connection refused" if session is None else "connection ended"
-        client = session.client_id if session else client
-        self._hub.complaints.tell(self._wheel.now, Complaint(title, client, self.peer, reason, message, clause))
         why = explanations.of_end(reason, message, clause)
-        if session is None and answer:
-            self._refuse_connect(reason, why)
-        self.end(reason, why)
+        if self.session is not None:
+            self._end(reason, why, departure.by_us(reason, message, clause))
+            return
+        if not self._refused:
+            self._refused = True
+            self.complain("connection refused", reason, message, client=client, clause=clause)
+        self.hang_up(linger=answer and self._refuse_connect(reason, why))
 
-    def end(self, reason: ReasonCode, why: Properties | None = None) -> None:
+    def refuse_transport(self, title: str, message: str) -> None:
+        """End a connection that does not get as far as MQTT."""
+        self.complain(title, None, message)
+        self.hang_up()
+
+    def complain(
+        self, title: str, code: int | None, message: str, *, client: str = "-", clause: str = "", **more: object
+    ) -> None:
+        """Log that something of the client is refused, if it is not one line too many. `more`: further keys."""
+        client = self.session.client_id if self.session is not None else client
+        user, listener = self.user or "-", self.listener.name
+        self._hub.complaints.tell(Complaint(title, client, user, self.peer, listener, code, message, clause, more))
+
+    def end(self, reason: ReasonCode, message: str = "") -> None:
         """Close, and say why where the version can [MQTT-4.13.1-1]."""
+        self._end(reason, Properties(), departure.by_us(reason, message))
+
+    def left(self, message: str) -> None:
+        """The client has closed the connection in the way of what carries it, which is a WebSocket."""
+        self.hang_up()
+        self._depart(Departure(message))
+
+    def _end(self, reason: ReasonCode, why: Properties, leaving: Departure) -> None:
         if self.session is not None and self.version is Version.V5:
             sayable = is_allowed(reason, PacketType.DISCONNECT)
             code = reason if sayable else _IN_OTHER_WORDS.get(reason, ReasonCode.PROTOCOL_ERROR)
-            self.send(Disconnect(code, why or Properties()))
+            self.send(Disconnect(code, why))
         self.hang_up()
-        if self.session is not None:
-            self._hub.sessions.detach(self, normal=False)
+        self._depart(leaving)
 
-    def _refuse_connect(self, reason: ReasonCode, why: Properties) -> None:
+    def _depart(self, leaving: Departure) -> None:
+        """The session goes on, or ends, without this connection."""
+        session = self.session
+        if session is None:
+            return
+        if leaving.refusal:
+            self.complain("client disconnected", leaving.code, leaving.reason, clause=leaving.clause)
+        else:
+            departure.tell(self, session, leaving)
+        self._hub.sessions.detach(self, normal=leaving.normal)
+
+    def _refuse_connect(self, reason: ReasonCode, why: Properties) -> bool:
+        """Whether there is an answer to be read."""
         level = self._decoder.version or self._decoder.requested_level
         if level is None:
-            return  # nothing that looks like a CONNECT gets an answer [MQTT-3.1.4-1]
+            return False  # nothing that looks like a CONNECT gets an answer [MQTT-3.1.4-1]
         self.version = Version.V5 if level >= Version.V5 else Version.V311
         code = reason if self.version is Version.V5 else return_code(reason)  # [MQTT3-3.1.2-2]
-        if self.version is Version.V5 or reason not in _NO_RETURN_CODE:  # [MQTT3-3.1.4-1]
+        sayable = self.version is Version.V5 or reason not in _NO_RETURN_CODE  # [MQTT3-3.1.4-1]
+        if sayable:
             self.send(Connack(False, code, why))
+        return sayable
 
     def _send_fitting(self, packet: Packet) -> None:
-        """What explains goes when the client does not want it or the packet gets too large with it; an answer that is
-        still too large cannot be given, and without it the client is lost."""
-        if not (self._explains or type(packet) in _MAY_EXPLAIN) or not self._hub.settings.reason_strings:
-            _say_less(packet)  # [MQTT-3.1.2-29]
-        data = encode(packet, self.version)
-        if not self.fits(len(data)) and _say_less(packet):
-            # [MQTT-3.6.2-2] [MQTT-3.6.2-3]
-            # [MQTT-3.2.2-19] [MQTT-3.2.2-20] [MQTT-3.4.2-2] [MQTT-3.4.2-3] [MQTT-3.5.2-2] [MQTT-3.5.2-3]
-            # [MQTT-3.7.2-2] [MQTT-3.7.2-3] [MQTT-3.9.2-1] [MQTT-3.9.2-2] [MQTT-3.11.2-1] [MQTT-3.11.2-2]
-            # [MQTT-3.14.2-3] [MQTT-3.14.2-4] [MQTT-3.15.2-2] [MQTT-3.15.2-3]
-            data = encode(packet, self.version)
+        """An answer that is too large, whatever is left out, cannot be given, and without it the client is lost."""
+        explains = self._hub.settings.reason_strings
+        data = fitted(packet, self.version, self.max_packet_size, explains=explains, wanted=self._explains)
         if self.fits(len(data)):
             self.write(data)
-        elif isinstance(packet, Connack):
+            return
+        message = f"{type(packet).__name__.upper()} of {len(data):,} bytes is larger than the client takes"
+        if isinstance(packet, Connack):
             self.hang_up()  # and without it no DISCONNECT may be sent [MQTT-3.14.0-1]
+            self._depart(departure.by_us(ReasonCode.PACKET_TOO_LARGE, message, "MQTT-3.1.2-24"))
         elif self.session is not None and not isinstance(packet, Disconnect):
-            message = f"{type(packet).__name__.upper()} of {len(data):,} bytes is larger than the client takes"
             self.refuse(ReasonCode.PACKET_TOO_LARGE, message, clause="MQTT-3.1.2-24")
 
     # Packets of a client
@@ -276,6 +318,7 @@ class Link(Wire):
     def _connect(self, packet: Packet) -> None:
         assert isinstance(packet, Connect)  # noqa: S101  the decoder lets nothing else come first
         self.version = packet.version
+        self.user = packet.username or ""
         if packet.properties:
             self.max_packet_size = packet.properties.get("maximum_packet_size", 0)
             self._explains = packet.properties.get("request_problem_information", 1) != 0
@@ -339,20 +382,7 @@ class Link(Wire):
                 return
             session.expiry = min(expiry, self._hub.settings.max_session_expiry)
         self.hang_up()
-        self._hub.sessions.detach(self, normal=packet.reason_code == ReasonCode.SUCCESS)
-
-
-_MAY_EXPLAIN = frozenset((Connack, Disconnect, Publish))
-"""Whoever asks for no problem information is told problems in these all the same [MQTT-3.1.2-29]."""
-
-
-def _say_less(packet: Packet) -> bool:
-    """Whether there was something to leave out."""
-    properties = getattr(packet, "properties", None)
-    if not properties or isinstance(packet, Publish):
-        return False
-    reason = properties.pop("reason_string", None)
-    return properties.pop("user_properties", reason) is not None
+        self._depart(departure.by_client(packet))
 
 
 _IN_OTHER_WORDS = {ReasonCode.SERVER_UNAVAILABLE: ReasonCode.SERVER_BUSY}

@@ -34,8 +34,6 @@ class Listener:
     connect_timeout: float
     allow_anonymous: bool
     connections: int = 0
-    stopping: bool = False
-    """Nobody's answer is waited for any more."""
 
     @property
     def setting(self) -> str:

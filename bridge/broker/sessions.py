@@ -1,6 +1,5 @@
 """The sessions of all clients: opened, resumed, taken over, kept for their time, and ended."""
 
-import logging
 from collections.abc import Callable, Iterator
 from functools import partial
 
@@ -18,7 +17,6 @@ from bridge.broker.wheel import Wheel
 from bridge.broker.wills import Wills, row_of
 from bridge.mqtt import Connect, ReasonCode, Version
 
-_log = logging.getLogger(__name__)
 _ROWS = 100
 """What is taken for the number of messages of a session whose messages were not counted."""
 
@@ -131,7 +129,6 @@ class Sessions:
         session.land()
         self._router.connection_lost(session)
         session.rest()
-        _log.info("client disconnected", extra={"client": session.client_id, "device": session.identity.name})
         self._plugins.disconnected(session)
         device = session.identity.device
         if device is not None and self._devices.get(device.key) is session:

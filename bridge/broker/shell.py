@@ -21,6 +21,7 @@ from bridge.broker.plugin_options import typed_options
 from bridge.broker.plugin_session import PluginSession
 from bridge.broker.plugins import Plugins
 from bridge.broker.settings import MqttSettings
+from bridge.broker.tls_transport import TlsTransport
 from bridge.broker.topic_plugins import TopicPlugins
 from bridge.broker.traffic import CountedLink, Traffic
 from bridge.broker.websocket import WebSocket
@@ -51,8 +52,7 @@ class Shell(Broker):
 
     def close_listeners(self) -> None:
         """Accept no more connections; amqtt closes its listeners last."""
-        for name, server in self._servers.items():
-            self._configured[name].stopping = True
+        for server in self._servers.values():
             server.instance.close()
 
     async def _create_server_instance(
@@ -64,7 +64,7 @@ class Shell(Broker):
         ssl_context: ssl.SSLContext | None,
     ) -> Any:
         """amqtt reads packets through asyncio streams, with a task for each client; ours is a protocol without any,
-        also over WebSocket. And amqtt's TLS asks for client certificates also where none can be accepted."""
+        also over WebSocket and TLS, see `tls_transport`."""
         listener = self._configured[listener_name]
         try:
             return await asyncio.get_running_loop().create_server(
@@ -73,8 +73,6 @@ class Shell(Broker):
                 port,
                 backlog=_BACKLOG,
                 reuse_address=True,
-                ssl=listener.tls.context if listener.tls else None,
-                ssl_handshake_timeout=listener.connect_timeout if listener.tls else None,
             )
         except OSError as error:
             raise listening.refusal(listener.setting, listener.bind, error) from error
@@ -82,7 +80,8 @@ class Shell(Broker):
     def _connection(self, listener: Listener) -> asyncio.Protocol:
         counted = self._counts
         link = CountedLink(self.hub, listener, self.traffic) if counted else Link(self.hub, listener)
-        return WebSocket(link, listener) if listener.paths else link
+        protocol = WebSocket(link, listener) if listener.paths else link
+        return TlsTransport(listener.tls.context, link, protocol) if listener.tls is not None else protocol
 
     @property
     def sessions(self) -> dict[str, tuple[Any, Any]]:

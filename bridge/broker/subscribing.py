@@ -1,5 +1,6 @@
 """SUBSCRIBE and UNSUBSCRIBE: what is granted, and what is answered when."""
 
+from collections.abc import Sequence
 from functools import partial
 
 from bridge.broker import explanations
@@ -40,6 +41,7 @@ class Subscribing:
         else:
             # [MQTT-3.10.4-6]
             codes = [self._router.unsubscribe(session, topic_filter) for topic_filter in packet.filters]
+        _complain(line, "unsubscribe refused", packet.filters, codes)
         if line.version is Version.V5:
             # [MQTT-3.10.4-4] [MQTT-3.10.4-5]
             unsuback = Unsuback(packet.packet_id, codes, explanations.of_filters(packet.filters, codes))
@@ -69,8 +71,10 @@ class Subscribing:
                 codes.append(self._router.subscribe(session, subscription, identifier))
                 if codes[-1] < 0x80:
                     granted.append((subscription.filter, new))
+        filters = [subscription.filter for subscription in packet.subscriptions]
+        _complain(line, "subscribe refused", filters, codes)
         if line.version is Version.V5:
-            why = explanations.of_filters([each.filter for each in packet.subscriptions], codes)
+            why = explanations.of_filters(filters, codes)
         else:
             codes = [min(code, 0x80) for code in codes]  # [MQTT-3.8.4-5] [MQTT-3.8.4-6] [MQTT3-3.8.4-5]
             why = Properties()
@@ -95,3 +99,10 @@ class Subscribing:
         self._feeds.subscribed(session, granted)
         if session.identity.device is not None and min(suback.reason_codes) < 0x80:
             self.listener.subscribed(session.identity.device.key)
+
+
+def _complain(line: Line, title: str, filters: Sequence[str], codes: Sequence[int]) -> None:
+    """One line about all that are refused in one packet."""
+    refused = [(each, code) for each, code in zip(filters, codes, strict=True) if code >= 0x80]
+    if refused:
+        line.complain(title, refused[0][1], explanations.of_refused(refused), count=len(refused))

@@ -2,7 +2,7 @@
 
 import ssl
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 
 class BadFile(Exception):
@@ -25,24 +25,17 @@ class Papers(NamedTuple):
 
 
 class Tls:
-    """`context` is what a listener is opened with, and stays the same when the files have changed."""
+    """`context` is that of new connections; another one after `reload`."""
 
     def __init__(self, papers: Papers) -> None:
         """Raises BadFile."""
         self.papers = papers
-        self.context = self._current = server_context(papers)
-        self.context.sni_callback = self._choose
+        self.context = server_context(papers)
 
     def reload(self) -> None:
         """Handshakes from now on use what the files hold now; connections go on. Raises BadFile, and then everything
         stays as it was."""
-        self._current = server_context(self.papers)
-
-    def _choose(self, handshake: Any, _name: str | None, _context: ssl.SSLContext) -> None:
-        """Called in each handshake, also when the client names no server: certificate, key and authorities are those of
-        the context set here."""
-        if self._current is not self.context:
-            handshake.context = self._current
+        self.context = server_context(self.papers)
 
 
 def server_context(papers: Papers) -> ssl.SSLContext:
@@ -73,3 +66,28 @@ def _unusable(papers: Papers) -> str:
         except OSError:
             return path
     return f"{papers.certfile} with {papers.keyfile}"
+
+
+_SENTENCES = {
+    "PEER_DID_NOT_RETURN_A_CERTIFICATE": "the client showed no certificate",
+    "UNSUPPORTED_PROTOCOL": "the client offers no version of TLS that is accepted here",
+    "UNKNOWN_PROTOCOL": "the client offers no version of TLS that is accepted here",
+    "VERSION_TOO_LOW": "the client offers no version of TLS that is accepted here",
+    "NO_SHARED_CIPHER": "no cipher in common with the client",
+    "NO_SHARED_SIGNATURE_ALGORITHMS": "no signature algorithm in common with the client",
+    "TLSV1_ALERT_UNKNOWN_CA": "the client does not trust the authority of this server's certificate",
+    "SSLV3_ALERT_BAD_CERTIFICATE": "the client does not accept this server's certificate",
+    "SSLV3_ALERT_CERTIFICATE_UNKNOWN": "the client does not accept this server's certificate",
+    "SSLV3_ALERT_CERTIFICATE_EXPIRED": "the client says that this server's certificate has expired",
+    "TLSV1_ALERT_PROTOCOL_VERSION": "the client accepts no version of TLS that is offered here",
+    "SSLV3_ALERT_HANDSHAKE_FAILURE": "the client found nothing acceptable in the handshake",
+}
+"""OpenSSL's reasons that people meet. An alert is what the peer said."""
+
+
+def words(error: ssl.SSLError) -> str:
+    """The reason in words, without the file and line of the library that OpenSSL adds."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"the client's certificate is not accepted: {error.verify_message}"
+    reason = error.reason or "unknown"
+    return _SENTENCES.get(reason) or reason.lower().replace("_", " ")

@@ -1,7 +1,7 @@
 """MQTT over WebSocket [MQTT-6]: an `asyncio.Protocol` towards the socket, an `asyncio.Transport` towards the link."""
 
 import asyncio
-import logging
+import contextlib
 import re
 from http import HTTPStatus
 from typing import Any, cast
@@ -15,9 +15,8 @@ from websockets.typing import Subprotocol
 
 from bridge.broker.link import Link
 from bridge.broker.listeners import Listener
+from bridge.broker.recognition import Port, misplaced
 from bridge.mqtt import ReasonCode
-
-_log = logging.getLogger(__name__)
 
 _SUBPROTOCOLS = [Subprotocol("mqtt"), Subprotocol("mqttv3.1")]
 """[MQTT-6.0.0-4]; the other is what clients of 3.1, which has no chapter on WebSockets, offer instead."""
@@ -37,7 +36,7 @@ class WebSocket(asyncio.Protocol):
     """Both sides' limits hold: what the socket does not take pauses the link, and the link pauses the socket. The time
     for the handshake is that of the link for its CONNECT."""
 
-    __slots__ = ("_close_code", "_closing", "_head", "_link", "_listener", "_protocol", "_transport")
+    __slots__ = ("_close_code", "_closing", "_head", "_link", "_listener", "_over", "_protocol", "_transport")
 
     def __init__(self, link: Link, listener: Listener) -> None:
         self._link = link
@@ -50,6 +49,8 @@ class WebSocket(asyncio.Protocol):
         """What has come of the request; None when it is answered."""
         self._close_code = CloseCode.NORMAL_CLOSURE
         self._closing = False
+        self._over = False
+        """There is nothing left to say, and nothing that comes is looked at."""
         self._transport: asyncio.Transport
 
     # asyncio.Protocol
@@ -65,24 +66,30 @@ class WebSocket(asyncio.Protocol):
         if self._head is not None:
             self._head += data
             if not self._head[:1].isalpha():
-                self._refuse("no HTTP")
+                self._refuse(misplaced(bytes(self._head), Port.WEBSOCKET) or "no HTTP")
                 return
             if len(self._head) > _MOST_HEAD and b"\r\n\r\n" not in self._head[:_MOST_HEAD]:
                 self._refuse("a request too large", HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
                 return
         self._protocol.receive_data(data)
         self._handle(self._protocol.events_received())
-        self._put_out()
+        if self._put_out():
+            self._finish()
 
     def _await_close(self, data: bytes) -> None:
-        """Nothing is answered any more, so that nothing piles up at a client that does not read."""
+        """Nothing is answered any more, so that nothing piles up at a client that does not read. When the client has
+        said Close, too, the server is the first to close [RFC 6455 7.1.1]."""
+        self._link.discard(len(data))
+        if self._over:
+            return
         self._protocol.receive_data(data)
         self._protocol.events_received()
         if SEND_EOF in self._protocol.data_to_send():
-            self._transport.close()
+            self._finish()
 
     def eof_received(self) -> bool:
-        self._link.eof_received()
+        if not self._closing:
+            self._link.eof_received()
         return False
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -102,24 +109,28 @@ class WebSocket(asyncio.Protocol):
         if not self._closing:
             self._transport.write(Frame(Opcode.BINARY, data).serialize(mask=False))
 
-    def close(self) -> None:
-        """Say Close, and close when the client has said so, too; `Wire` cuts off who does not."""
+    def write_eof(self) -> None:
+        """Say Close, and close our side of the connection when the client has said so, too; `Wire` cuts off who does
+        not."""
         if self._closing:
             return
         self._closing = True
         if self._protocol.state is State.OPEN:
             self._protocol.send_close(self._close_code)
         over = self._put_out()
-        if over or self._head is not None or self._listener.stopping:
-            self._transport.close()
-        elif not self._transport.is_closing():
-            self._transport.resume_reading()
+        if over or self._head is not None:
+            self._finish()
+
+    def close(self) -> None:
+        """The same, without waiting for the client."""
+        self.write_eof()
+        self._transport.close()
 
     def abort(self) -> None:
         self._transport.abort()
 
     def is_closing(self) -> bool:
-        return self._closing
+        return self._closing or self._transport.is_closing()
 
     def pause_reading(self) -> None:
         self._transport.pause_reading()
@@ -162,7 +173,8 @@ class WebSocket(asyncio.Protocol):
             self._fail(CloseCode.UNSUPPORTED_DATA, ReasonCode.PROTOCOL_ERROR, "a text frame", "MQTT-6.0.0-1")
         elif Opcode.CLOSE in opcodes:
             self._link.eof_received()  # what was asked before it is answered before our Close
-            self._link.hang_up()
+            code = f" ({protocol.close_rcvd.code})" if protocol.close_rcvd is not None else ""
+            self._link.left(f"WebSocket closed by the client{code}")
         elif protocol.parser_exc is not None:
             large = isinstance(protocol.parser_exc, PayloadTooBig)
             reason = ReasonCode.PACKET_TOO_LARGE if large else ReasonCode.PROTOCOL_ERROR
@@ -177,9 +189,11 @@ class WebSocket(asyncio.Protocol):
     # the handshake
 
     def _answer(self, request: Request) -> None:
+        why = ""
         if request.path.partition("?")[0] not in self._listener.paths:
             text = f"MQTT over WebSocket is at {' and '.join(self._listener.paths)}.\n"
             response = self._protocol.reject(HTTPStatus.NOT_FOUND, text)
+            why = f"no MQTT at {request.path}"
         elif not all(value.isascii() for name, value in request.headers.raw_items() if name.lower() in _NEGOTIATED):
             response = self._protocol.reject(HTTPStatus.BAD_REQUEST, "The headers of a WebSocket are ASCII.\n")
         else:
@@ -188,15 +202,15 @@ class WebSocket(asyncio.Protocol):
         if response.status_code == HTTPStatus.SWITCHING_PROTOCOLS:
             self._head = None
         else:
-            self._refuse(f"{response.status_code}: {self._protocol.handshake_exc or response.body.decode().strip()}")
+            why = why or str(self._protocol.handshake_exc or response.body.decode().strip())
+            self._refuse(f"{response.status_code}: {why}")
 
     def _refuse(self, reason: str, status: HTTPStatus | None = None) -> None:
         """Before there is a WebSocket. `status`: answered with this."""
-        _log.warning("connection refused", extra={"client": "-", "peer": self._link.peer, "reason": reason})
         if status is not None:
             response = self._protocol.reject(status, "This port speaks MQTT over WebSocket: GET with Upgrade.\n")
             self._transport.write(response.serialize())
-        self._link.hang_up()
+        self._link.refuse_transport("WebSocket refused", reason)
 
     # what goes
 
@@ -206,7 +220,11 @@ class WebSocket(asyncio.Protocol):
         data = b"".join(chunks)
         if data:
             self._transport.write(data)
-        over = SEND_EOF in chunks
-        if over:
-            self._transport.close()
-        return over
+        return SEND_EOF in chunks
+
+    def _finish(self) -> None:
+        """Nothing more is said."""
+        self._over = True
+        if not self._transport.is_closing():
+            with contextlib.suppress(OSError):  # the client has reset the connection
+                self._transport.write_eof()

@@ -13,9 +13,11 @@ from bridge.turn import Turn
 _MOST_COLLECTED = 262_144
 """Bytes for one client in one turn of the loop; what goes beyond waits until these are written."""
 _LINGER = 5.0
-"""Seconds a closed connection has to take its last bytes."""
+"""Seconds a client has to take its last bytes, and to close its side of a connection that is closed here."""
 _LONGEST_IDLE = 32_767
 """Seconds that Linux takes for TCP_KEEPIDLE."""
+_MOST_DISCARDED = 16_777_216
+"""Bytes that are read from a connection that is closed here, only to be thrown away."""
 
 _MOST_UNREAD = 1_048_576
 """Bytes from all clients that may wait for the end of a turn."""
@@ -33,19 +35,24 @@ class Wire(asyncio.Protocol):  # [MQTT-4.2.0-1]
     """Subclasses get `received`, `failed`, `lost` and `drained`, and use `write` and `hang_up`.
 
     `seen`: the wheel's tick of the last bytes from the client. `congested`: the client does not read what it is sent.
+    `closing`: the connection has ended for us, and what still comes is not heard. `ended`: the client closed its side
+    before that. `peer`: address and port.
     """
 
     __slots__ = (
         "_chunks",
         "_collected",
         "_decoder",
+        "_discarded",
         "_paused",
         "_transport",
         "_turns",
         "_wheel",
         "closing",
         "congested",
+        "ended",
         "linger",
+        "peer",
         "seen",
         "version",
     )
@@ -58,7 +65,10 @@ class Wire(asyncio.Protocol):  # [MQTT-4.2.0-1]
         self._chunks: list[bytes] = []
         self._collected = 0
         self._paused = False
+        self._discarded = 0
+        self.peer = "-"
         self.seen = wheel.now
+        self.ended = False
         self.closing = False
         self.congested = False
         self.linger = 0
@@ -67,11 +77,11 @@ class Wire(asyncio.Protocol):  # [MQTT-4.2.0-1]
     def received(self, packet: Packet) -> None:
         raise NotImplementedError
 
-    def failed(self, error: ProtocolError) -> None:
-        """The client broke the protocol."""
+    def failed(self, error: ProtocolError, data: bytes) -> None:
+        """The client broke the protocol with something in `data`, or with what came before."""
         raise NotImplementedError
 
-    def lost(self) -> None:
+    def lost(self, error: Exception | None) -> None:
         """The connection is gone."""
         raise NotImplementedError
 
@@ -86,13 +96,19 @@ class Wire(asyncio.Protocol):  # [MQTT-4.2.0-1]
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)  # uvloop's is one in all but its base class
+        name = transport.get_extra_info("peername")  # not to be had any more when the connection is reset
+        self.peer = f"{name[0]}:{name[1]}" if isinstance(name, tuple) else "-"
 
     def data_received(self, data: bytes) -> None:
-        self._turns.reading.add((self, data), len(data))
+        if self.closing:
+            self.discard(len(data))
+        else:
+            self._turns.reading.add((self, data), len(data))
 
     def eof_received(self) -> bool:
         """A client that sends and leaves is still heard, and told what can be told at once."""
         self._turns.reading.run()
+        self.ended = not self.closing
         self.flush()
         return False
 
@@ -100,7 +116,7 @@ class Wire(asyncio.Protocol):  # [MQTT-4.2.0-1]
         self._turns.reading.run()
         self.closing = True
         self._transport = None
-        self.lost()
+        self.lost(exc)
 
     def pause_writing(self) -> None:
         """Stop reading from a client that does not read: its answers would only pile up."""
@@ -126,7 +142,7 @@ class Wire(asyncio.Protocol):  # [MQTT-4.2.0-1]
                 self.received(packet)
         except ProtocolError as error:
             if not self.closing:
-                self.failed(error)
+                self.failed(error, data)
         except Exception:  # a defect: raised again, and this connection cannot go on
             self.abort()
             raise
@@ -147,13 +163,8 @@ class Wire(asyncio.Protocol):  # [MQTT-4.2.0-1]
     @property
     def descriptor(self) -> int:
         """The number of its file descriptor; -1 when it has none any more."""
-        socket = self._transport.get_extra_info("socket") if self._transport else None
-        return -1 if socket is None else int(socket.fileno())
-
-    @property
-    def peer(self) -> str:
-        name = self._transport.get_extra_info("peername") if self._transport else None
-        return f"{name[0]}:{name[1]}" if isinstance(name, tuple) else "-"
+        plain: socket.socket | None = self._transport.get_extra_info("socket") if self._transport else None
+        return -1 if plain is None else plain.fileno()
 
     @property
     def secure(self) -> bool:
@@ -207,16 +218,47 @@ class Wire(asyncio.Protocol):  # [MQTT-4.2.0-1]
             self.congested = False
             self.drained()
 
-    def hang_up(self) -> None:
-        """Send what was collected, then close. A client that does not take its last bytes is cut off."""
+    def hang_up(self, *, linger: bool = True) -> None:
+        """Send what was collected, then close. A client that does not take its last bytes is cut off.
+
+        `linger`: close our side only, and throw away what the client still sends until it closes its own. Closing both
+        sides while bytes of the client are not read resets the connection, and the reset overtakes a DISCONNECT that
+        the client has not read yet.
+        """
         if self.closing:
             return
         self.closing = True  # before the flush, which would make room for more behind a DISCONNECT [MQTT-3.14.4-1]
         self.flush()
         if self._transport is not None:
-            self._transport.close()  # [MQTT-3.14.4-2] [MQTT-3.2.2-7] [MQTT-4.13.2-1]
             self.linger = self._wheel.after(_LINGER)
             self._wheel.watch(self, self.linger)
+            # [MQTT-3.14.4-2] [MQTT-3.2.2-7] [MQTT-4.13.2-1]
+            if linger:
+                self._close_our_side(self._transport)
+            else:
+                self._transport.close()
+
+    def _close_our_side(self, transport: asyncio.Transport) -> None:
+        if transport.is_closing():
+            return
+        try:
+            transport.write_eof()
+        except OSError:  # the client has reset the connection, which nobody has heard of yet
+            transport.abort()
+        else:
+            transport.resume_reading()
+
+    def close(self) -> None:
+        """Wait for the client no longer: what lingers is closed."""
+        self.hang_up(linger=False)
+        if self._transport is not None:
+            self._transport.close()
+
+    def discard(self, size: int) -> None:
+        """Bytes came from a connection that is closed here. Whoever sends too many of them is cut off."""
+        self._discarded += size
+        if self._discarded > _MOST_DISCARDED:
+            self.abort()
 
     def due(self, now: int) -> int:
         if now < self.linger:
@@ -227,4 +269,5 @@ class Wire(asyncio.Protocol):  # [MQTT-4.2.0-1]
 
 def _read(arrived: tuple[Wire, bytes]) -> None:
     wire, data = arrived
-    wire.feed(data)
+    if not wire.closing:  # [MQTT-3.1.4-6]
+        wire.feed(data)

@@ -1,10 +1,12 @@
 """One line in the log for each error, with who, why and the clause; not one for each of a flood."""
 
+import asyncio
 import logging
 
 import pytest
 
 from bridge.broker.complaints import Complaint, Complaints
+from bridge.broker.wheel import Wheel
 from bridge.mqtt import Auth, Connect, Packet, Publish, ReasonCode, Subscribe, Subscription, Version
 from tests.broker.site import Site
 
@@ -35,8 +37,9 @@ async def test_one_line(site: Site, caplog: pytest.LogCaptureFixture, case: str)
     assert await client.ended() == int(code, 16)
     (line,) = lines(caplog)
     said = vars(line)
-    assert (line.name, line.message) == (LOG, "connection ended")
-    assert (said["client"], said["code"], said["clause"]) == ("pump-1", code, clause)
+    assert (line.name, line.message) == (LOG, "client disconnected")
+    assert (said["client"], said["user"], said["listener"]) == ("pump-1", "pump-1", "mqtt")
+    assert (said["code"], said["clause"]) == (code, clause)
     assert said["peer"].startswith("127.0.0.1:")
     assert said["reason"]
 
@@ -73,19 +76,25 @@ async def test_a_refused_filter_is_named(site: Site) -> None:
     assert why.endswith("…: not authorized, and 1 more")
 
 
-def complaint(client: str = "-", peer: str = "10.0.0.1:5000", clause: str = "") -> Complaint:
-    return Complaint("connection refused", client, peer, ReasonCode.PROTOCOL_ERROR, "why", clause)
+def complaint(client: str = "-", peer: str = "10.0.0.1:5000") -> Complaint:
+    return Complaint("connection refused", client, "-", peer, "mqtt", ReasonCode.PROTOCOL_ERROR, "why")
 
 
-def test_a_flood_is_counted(caplog: pytest.LogCaptureFixture) -> None:
-    complaints = Complaints()
+@pytest.fixture
+async def wheel() -> Wheel:
+    return Wheel(asyncio.get_running_loop())
+
+
+async def test_a_flood_is_counted(wheel: Wheel, caplog: pytest.LogCaptureFixture) -> None:
+    complaints = Complaints(wheel)
     for port in range(1000):
-        complaints.tell(5, complaint(peer=f"10.0.0.1:{port}"))
+        complaints.tell(complaint(peer=f"10.0.0.1:{port}"))
     assert len(lines(caplog)) == 30
-    complaints.tell(5, complaint(peer="10.0.0.2:1"))
-    complaints.tell(5, complaint("another"))
+    complaints.tell(complaint(peer="10.0.0.2:1"))
+    complaints.tell(complaint("another"))
     assert len(lines(caplog)) == 32
-    complaints.tell(5 + 240, complaint())
+    wheel.now += 240
+    complaints.tell(complaint())
     assert [record.message for record in lines(caplog)[32:]] == [
         "refusals without a line each",
         "connection refused",
@@ -93,9 +102,37 @@ def test_a_flood_is_counted(caplog: pytest.LogCaptureFixture) -> None:
     assert vars(lines(caplog)[32])["count"] == 970
 
 
-def test_a_flood_from_everywhere_is_bounded_too(caplog: pytest.LogCaptureFixture) -> None:
-    complaints = Complaints()
+async def test_one_address_leaves_lines_to_the_others(wheel: Wheel, caplog: pytest.LogCaptureFixture) -> None:
+    """Whatever client identifiers it makes up."""
+    complaints = Complaints(wheel)
     for number in range(5000):
-        complaints.tell(5, complaint(f"client-{number}"))
+        complaints.tell(complaint(f"client-{number}"))
+    assert len(lines(caplog)) == 120
+    complaints.tell(complaint(peer="10.0.0.2:1"))
+    assert len(lines(caplog)) == 121
+
+
+async def test_a_flood_from_everywhere_is_bounded_too(wheel: Wheel, caplog: pytest.LogCaptureFixture) -> None:
+    complaints = Complaints(wheel)
+    for number in range(5000):
+        complaints.tell(complaint(peer=f"10.0.{number // 256}.{number % 256}:1"))
     assert len(lines(caplog)) == 600
-    assert len(complaints._told) == 600
+    assert len(complaints._told) == 1200
+
+
+async def test_the_end_of_a_flood_is_counted(site: Site, caplog: pytest.LogCaptureFixture) -> None:
+    """Also when nothing else is refused afterwards."""
+    complaints = site.hub.complaints
+    for _ in range(40):
+        complaints.tell(complaint())
+    await site.let_pass(61)
+    assert [(record.message, vars(record)["count"]) for record in lines(caplog)[30:]] == [
+        ("refusals without a line each", 10)
+    ]
+
+
+async def test_what_clients_choose_is_cut(wheel: Wheel, caplog: pytest.LogCaptureFixture) -> None:
+    Complaints(wheel).tell(Complaint("x", "c" * 65_535, "u" * 65_535, "10.0.0.1:1", "mqtt", 0x80, "r" * 65_535))
+    (line,) = lines(caplog)
+    said = vars(line)
+    assert [len(said[key]) for key in ("client", "user", "reason")] == [129, 129, 501]

@@ -31,8 +31,14 @@ class Sink(asyncio.Transport):
     def write(self, data: bytes | bytearray | memoryview) -> None:
         pass
 
+    def write_eof(self) -> None:
+        pass
+
     def close(self) -> None:
         pass
+
+    def is_closing(self) -> bool:
+        return False
 
     def abort(self) -> None:
         pass

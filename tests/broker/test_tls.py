@@ -1,6 +1,7 @@
 """The TLS listener, and devices that show a certificate."""
 
 import asyncio
+import contextlib
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ import pytest
 
 from bridge.broker import MqttBroker
 from bridge.broker.tls import Papers as Files
-from bridge.broker.tls import server_context
+from bridge.broker.tls import Tls, server_context
 from bridge.model.device import AuthType, Device, Slot
 from bridge.model.errors import BadSettings
 from bridge.model.record import Enrolment, Profile
@@ -256,3 +257,27 @@ async def test_a_key_that_needs_a_password(site: Site, tmp_path: Path, papers: P
 def refused(site: Site, papers: Papers, **changes: Any) -> None:
     with pytest.raises(BadSettings, match=r"^mqtt.tls_certfile, mqtt.tls_keyfile, mqtt.tls_cafile: \S"):
         MqttBroker(settings(papers, **changes), site.store, site.clock)
+
+
+def test_no_session_is_resumed_behind_a_reload(papers: Papers) -> None:
+    """A client whose authority is gone now would get in without showing its certificate again."""
+    files = Files(str(papers.server.path), str(papers.server.key_path), str(papers.authority.path))
+    tls = Tls(files)
+    trusting = client_context(papers.authority, papers.pump)
+    first = shaken(tls.context, trusting)
+    assert shaken(tls.context, trusting, first.session).session_reused
+    tls.reload()
+    assert not shaken(tls.context, trusting, first.session).session_reused
+
+
+def shaken(ours: ssl.SSLContext, theirs: ssl.SSLContext, session: ssl.SSLSession | None = None) -> ssl.SSLObject:
+    """The client's side of a connection, with what it needs to resume its session."""
+    there, back = ssl.MemoryBIO(), ssl.MemoryBIO()
+    server = ours.wrap_bio(there, back, server_side=True)
+    client = theirs.wrap_bio(back, there, server_hostname=HOST, session=session)
+    for side in (client, server, client, server):
+        with contextlib.suppress(ssl.SSLWantReadError):
+            side.do_handshake()
+    server.write(b"!")
+    assert client.read(1) == b"!"
+    return client

@@ -287,7 +287,7 @@ async def test_http_that_asks_for_no_websocket(
     assert len(answer) < 1000
     assert answer.count(b"HTTP/1.1 ") == 1
     await until_gone(site)
-    assert [record.getMessage() for record in caplog.records] == ["connection refused"]
+    assert [record.getMessage() for record in caplog.records] == ["WebSocket refused"]
 
 
 @pytest.mark.parametrize(
