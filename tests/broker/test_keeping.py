@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from bridge.broker.keeping import Keeping
@@ -318,9 +318,22 @@ async def play(empty: Path, script: list[tuple[str, int, int]]) -> Book:
     return book
 
 
+def script(*names: str) -> list[tuple[str, int, int]]:
+    """Of one session and one number."""
+    return [(name, 0, 1) for name in names]
+
+
+# What was refused, and what a later batch says that is under way already.
+@example(script("owe", "commit", "hold", "number", "refuse_losses", "join", "release", "join", "go"))
+@example(script("hold", "refuse_gains", "keep", "join", "end", "join", "go"))
+@example(script("hold", "refuse_gains", "subscribe", "join", "unsubscribe", "join", "go"))
+@example(script("refuse_gains", "subscribe", "join", "commit", "unsubscribe", "later", "commit"))
+@example(script("refuse_losses", "unsubscribe", "join", "commit"))
+@example(script("receive", "commit", "hold", "refuse_losses", "let_go", "join", "receive", "join", "go"))
+@example(script("send_downlink", "commit", "hold", "refuse_losses", "settle_downlink", "join", "send_downlink", "go"))
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps)
-def test_what_is_told_is_on_disk(empty: Path, script: list[tuple[str, int, int]]) -> None:
-    book = asyncio.run(play(empty, script))
+def test_what_is_told_is_on_disk(empty: Path, played: list[tuple[str, int, int]]) -> None:
+    book = asyncio.run(play(empty, played))
     assert book.mistakes == []
     assert book.untold() == []

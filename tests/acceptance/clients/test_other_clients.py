@@ -6,10 +6,11 @@ from typing import TypeAlias
 
 import pytest
 
-from bridge.mqtt import Version
+from bridge.mqtt import Puback, Pubcomp, Version
 from tests.acceptance.account import Account
 from tests.acceptance.clients import with_mqttjs
-from tests.acceptance.clients.base import Heard, OtherClient
+from tests.acceptance.clients.base import WITHIN, Heard, OtherClient
+from tests.acceptance.clients.severing import Severing
 from tests.acceptance.clients.with_aiomqtt import Aiomqtt
 from tests.acceptance.clients.with_gmqtt import Gmqtt
 from tests.acceptance.clients.with_mqttjs import MqttJs
@@ -95,3 +96,40 @@ def test_its_session_is_kept(connect: Connect, pump: Account, other: Account, ve
     again = connect(kept=True)
     assert again.session_present is not False
     assert [again.next().payload for _ in range(3)] == [b"0", b"1", b"2"]
+
+
+NEEDS_MQTTJS = pytest.mark.skipif(with_mqttjs.missing() is not None, reason=str(with_mqttjs.missing()))
+
+
+@NEEDS_MQTTJS
+def test_a_burst_of_mqttjs_is_served(new_daemon: NewDaemon, closing: ExitStack, version: Version) -> None:
+    """It does not look at our Receive Maximum, and all of it waits for our disk."""
+    daemon = new_daemon()
+    pump, source = Account(daemon, closing), Account(daemon, closing)
+    subscriber = pump.connect_raw(clean=False)
+    subscriber.subscribe("news", 1)
+    subscriber.close()
+    client = MqttJs(daemon.mqtt, source.login, version, kept=True)
+    closing.callback(client.close)
+    client.burst("news", 1, 1000)
+    subscriber = pump.connect_raw(clean=False)
+    for number in range(1000):
+        message = subscriber.next_message()
+        assert message.payload == b"%d" % number
+        subscriber.send(Puback(message.packet_id))
+
+
+@NEEDS_MQTTJS
+def test_mqttjs_hears_no_error_when_a_pubcomp_is_lost(
+    new_daemon: NewDaemon, closing: ExitStack, version: Version
+) -> None:
+    """It asks again on the next connection [MQTT-4.4.0-1]."""
+    daemon = new_daemon()
+    pump = Account(daemon, closing)
+    network = Severing(daemon.mqtt, Pubcomp, version)
+    closing.callback(network.close)
+    client = MqttJs(network.address, pump.login, version, kept=True, reconnects=True)
+    closing.callback(client.close)
+    client.publish("news", b"x", 2, [])
+    assert network.severed.is_set()
+    assert client.reconnected.get(timeout=WITHIN) is True

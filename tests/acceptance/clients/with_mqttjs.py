@@ -28,13 +28,23 @@ def missing() -> str | None:
 
 class MqttJs:
     def __init__(
-        self, address: tuple[str, int], login: Login, version: Version, *, kept: bool, websocket: bool = False
+        self,
+        address: tuple[str, int],
+        login: Login,
+        version: Version,
+        *,
+        kept: bool,
+        websocket: bool = False,
+        reconnects: bool = False,
     ) -> None:
+        """`reconnects`: by itself, soon."""
         host, port = address
         options: dict[str, Any] = {"host": host, "port": port, "protocolVersion": int(version), "clean": not kept}
         options |= {"username": login.username, "password": login.password, "clientId": login.client_id}
         if websocket:
             options |= {"protocol": "ws", "path": "/mqtt"}
+        if reconnects:
+            options["reconnectPeriod"] = 50
         if version is Version.V5 and kept:
             options["properties"] = {"sessionExpiryInterval": 3600}
         node = shutil.which("node") or "node"
@@ -45,12 +55,15 @@ class MqttJs:
         self._steps = 0
         self._heard: queue.Queue[Heard] = queue.Queue()
         self._said: queue.Queue[dict[str, Any]] = queue.Queue()
+        self.session_present: bool | None = None
+        self.reconnected: queue.Queue[bool] = queue.Queue()
+        """Whether the session was there, for each connection but the first."""
         self._listener = threading.Thread(target=self._listen)
         self._listener.start()
         self._closing.callback(self._end)
         connected = self._said.get(timeout=WITHIN)
         assert "connected" in connected, connected
-        self.session_present: bool | None = bool(connected["connected"])
+        self.session_present = bool(connected["connected"])
         self._closing.callback(self._do, "end")
 
     def subscribe(self, topic_filter: str, qos: int) -> None:
@@ -59,6 +72,10 @@ class MqttJs:
     def publish(self, topic: str, payload: bytes, qos: int, user_properties: list[tuple[str, str]]) -> None:
         properties = {"properties": {"userProperties": dict(user_properties)}} if user_properties else {}
         self._do("publish", topic=topic, payload=base64.b64encode(payload).decode(), qos=qos, **properties)
+
+    def burst(self, topic: str, qos: int, count: int) -> None:
+        """Publish so many without waiting for one; returns when all are acknowledged."""
+        self._do("burst", topic=topic, qos=qos, count=count)
 
     def next(self) -> Heard:
         return self._heard.get(timeout=WITHIN)
@@ -89,6 +106,8 @@ class MqttJs:
             event = json.loads(line)
             if "topic" in event:
                 self._heard.put(_heard(event))
+            elif "connected" in event and self.session_present is not None:
+                self.reconnected.put(bool(event["connected"]))
             else:
                 self._said.put(event)
 
