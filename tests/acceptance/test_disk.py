@@ -49,7 +49,7 @@ def _read_by_another(daemon: Daemon) -> Iterator[None]:
 
 
 @contextmanager
-def _writing(daemon: Daemon) -> Iterator[None]:
+def writing(daemon: Daemon) -> Iterator[None]:
     """Another process in the middle of a transaction."""
     database = sqlite3.connect(daemon.data_dir / "bridge.db", isolation_level=None)
     database.execute("BEGIN IMMEDIATE")
@@ -171,7 +171,7 @@ def _bodies(answer: Answer) -> list[dict[str, Any]]:
 def test_a_process_that_writes_for_a_while_delays_and_nothing_else(daemon: Daemon, pump: Account) -> None:
     pump.send("old", payload_format="raw")
     with ThreadPoolExecutor() as pool, daemon.api() as api:
-        with _writing(daemon):
+        with writing(daemon):
             answer = pool.submit(pump.post, "new", payload_format="raw")
             assert api.call("GET", "/healthz").status == 200
             device = pump.connect()

@@ -1,6 +1,8 @@
 """kill -9: sessions that are kept, what waits in them, and what was half-way, are there again."""
 
-from contextlib import ExitStack
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 
 import pytest
 
@@ -21,8 +23,10 @@ from tests.acceptance.account import Account
 from tests.acceptance.clock import SharedClock
 from tests.acceptance.conftest import NewDaemon, clocked_daemon
 from tests.acceptance.daemon import Daemon
+from tests.acceptance.polling_api import Subscriber
 from tests.acceptance.raw_device import RawDevice
-from tests.acceptance.test_disk import full_disk
+from tests.acceptance.test_disk import full_disk, writing
+from tests.acceptance.waiting import PATIENCE
 
 
 def _killed(daemon: Daemon) -> None:
@@ -151,3 +155,83 @@ def test_a_suback_outlives_the_daemon(new_daemon: NewDaemon, closing: ExitStack)
     device = _back(pump)
     device.send(Publish("b", b"x", 1, packet_id=9))
     assert device.next_message().payload == b"x"
+
+
+def test_no_pubrel_leaves_before_a_kill_cannot_undo_it(new_daemon: NewDaemon, closing: ExitStack) -> None:
+    """QoS 2 between clients, and of an application: the client would take what comes again for another message."""
+    daemon = new_daemon({"mqtt.downlink_qos": 2}, expected=("cannot write", "not written"))
+    pump, sender = Account(daemon, closing), Account(daemon, closing)
+    device = pump.connect_raw(clean=False)
+    device.subscribe("news", 2)
+    _publish(sender.connect_raw(), "news", b"between clients", 2)
+    sent = [device.next_message()]
+    message_id = pump.send("of an application", payload_format="raw")
+    sent.append(device.next_message())
+    with writing(daemon):
+        device.send(*(Pubrec(each.packet_id) for each in sent))
+        assert device.before_pong() == []
+        device.close()
+        device = _back(pump)
+        assert device.before_pong() == []
+        daemon.kill()
+    daemon.start()
+    pump.daemon_restarted()
+    device = _back(pump)
+    again = {message.packet_id: message for message in (device.next_message(), device.next_message())}
+    assert [again[each.packet_id].payload for each in sent] == [each.payload for each in sent]
+    assert all(message.dup for message in again.values())
+    device.send(*(Pubrec(each.packet_id) for each in sent))
+    assert {device.expect(Pubrel).packet_id for _ in sent} == set(again)
+    assert pump.final(message_id)["status"] == "DELIVERED"
+    _killed(daemon)
+    device = _back(pump)
+    assert {device.expect(Pubrel).packet_id for _ in sent} == set(again)
+    device.send(*(Pubcomp(each.packet_id) for each in sent))
+    assert device.before_pong() == []
+
+
+def test_others_are_served_while_one_publishes_without_a_pause(new_daemon: NewDaemon, closing: ExitStack) -> None:
+    """At QoS 2, each with an event: every write is joined to one."""
+    daemon = new_daemon()
+    busy, pump, other = Account(daemon, closing), Account(daemon, closing), Account(daemon, closing)
+    closing.enter_context(Subscriber(daemon, "device-message-report")).subscribe()
+    subscriber = other.connect_raw(clean=False)
+    subscriber.subscribe("news", 2)
+    subscriber.close()
+    source = pump.connect_raw()
+    for number in range(10):
+        _publish(source, "news", b"%d" % number, 2)
+    with _publishing(busy):
+        subscriber = _back(other)
+        for number in range(10, 15):
+            _publish(source, "news", b"%d" % number, 2)
+        assert [subscriber.next_message().payload for _ in range(15)] == [b"%d" % number for number in range(15)]
+
+
+@contextmanager
+def _publishing(account: Account) -> Iterator[None]:
+    """An old client that has always several messages under way, until the end."""
+    going, started = threading.Event(), threading.Event()
+    going.set()
+
+    def publish() -> None:
+        device = account.connect_raw(Version.V311, clean=False)
+        topic = f"{account.tree}/sys/messages/up"
+        device.send(*(Publish(topic, b"x", 2, packet_id=packet_id) for packet_id in range(1, 9)))
+        while going.is_set():
+            packet = device.receive()
+            if isinstance(packet, Pubrec):
+                device.send(Pubrel(packet.packet_id))
+            elif isinstance(packet, Pubcomp):
+                started.set()
+                device.send(Publish(topic, b"x", 2, packet_id=packet.packet_id))
+        device.close()
+
+    thread = threading.Thread(target=publish)
+    thread.start()
+    try:
+        assert started.wait(PATIENCE)
+        yield
+    finally:
+        going.clear()
+        thread.join()
