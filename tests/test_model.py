@@ -29,7 +29,10 @@ def test_projects(text: str, fits: bool) -> None:
     assert bool(PROJECT.fullmatch(text)) is fits
 
 
-@pytest.mark.parametrize(("text", "fits"), [("!~aB3", True), ("a b", False), ("", False), ("a" * 257, False)])
+@pytest.mark.parametrize(
+    ("text", "fits"),
+    [("_-aB3xyz", True), ("a" * 32, True), ("!~aB3xyz", False), ("a" * 7, False), ("a" * 33, False), ("", False)],
+)
 def test_secrets(text: str, fits: bool) -> None:
     assert bool(SECRET.fullmatch(text)) is fits
 
