@@ -58,6 +58,8 @@ class ClosingProtocol(HttpToolsProtocol):
         self._stop_write_timer()
         if self._lingering is not None:
             self._lingering.cancel()
+            self._lingering = None
+        self.transport.release()
         super().connection_lost(exc)
         self._gone()
 

@@ -51,10 +51,20 @@ class CorkedTransport:
         self._closing = True
         self._transport.close()
 
+    def release(self) -> None:
+        """The connection is lost. Nothing is left that refers to its protocol, which would keep both in memory until
+        somebody looks for cycles."""
+        self._closing = True
+        self._hang_up = _nothing
+
     def flush(self) -> None:
         chunks, self._chunks = self._chunks, []
         if chunks and not self._closing and not self._transport.is_closing():
             self._transport.write(b"".join(chunks))
+
+
+def _nothing() -> None:
+    pass
 
 
 def new_cork() -> Cork:

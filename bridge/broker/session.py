@@ -131,9 +131,7 @@ class Line(Protocol):
         """End the connection for a reason that is logged, and told where the version can. `client`: the identifier it
         asked for, as long as it has no session. `clause`: what it broke, if it broke the standard."""
 
-    def complain(
-        self, title: str, code: int | None, message: str, *, client: str = "-", clause: str = "", **more: object
-    ) -> None:
+    def complain(self, title: str, code: int | None, message: str, **more: Any) -> None:
         """Log that something of the client is refused."""
 
     def end(self, reason: ReasonCode, message: str = "") -> None: ...

@@ -112,7 +112,6 @@ async def test_a_duplicate(client: Client) -> None:
         (MESSAGES + "/", 404, "IOTDA.000404"),
         (MESSAGES + "/m-1/x", 404, "IOTDA.000404"),
         ("/v5/iot/plant/devices/lamp%2F1/messages", 404, "IOTDA.000404"),
-        ("/", 404, "IOTDA.000404"),
         ("/v5", 404, "IOTDA.000404"),
         ("//healthz", 404, "IOTDA.000404"),
         ("/healthz/", 404, "IOTDA.000404"),

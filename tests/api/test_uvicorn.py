@@ -15,9 +15,12 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from uvicorn.server import ServerState
 
 from bridge.api import server
+from bridge.api.closing import ClosingProtocol
 from bridge.api.direct import DirectCycle
 from bridge.api.protocol import HttpProtocol
 
+OURS = (ClosingProtocol, HttpProtocol)
+"""Each a subclass of the one before, the first of uvicorn's."""
 OVERRIDDEN = {
     "connection_lost": ["self", "exc"],
     "connection_made": ["self", "transport"],
@@ -29,18 +32,31 @@ OVERRIDDEN = {
     "on_message_complete": ["self"],
     "pause_writing": ["self"],
     "resume_writing": ["self"],
+    "shutdown": ["self"],
+    "timeout_keep_alive_handler": ["self"],
 }
 """Methods of the protocol that are ours, and their parameters."""
 USED = {
+    "_start_asgi_task",
     "_unset_keepalive_if_required",
+    "access_log",
+    "access_logger",
+    "app",
+    "asgi_version",
+    "client",
     "cycle",
     "expect_100_continue",
     "flow",
     "headers",
+    "logger",
     "loop",
+    "on_response_complete",
     "parser",
     "pipeline",
+    "root_path",
+    "scheme",
     "scope",
+    "server",
     "server_state",
     "timeout_keep_alive_handler",
     "timeout_keep_alive_task",
@@ -90,15 +106,17 @@ def test_version(library: str, minor: str) -> None:
 
 @pytest.mark.parametrize("name", OVERRIDDEN)
 def test_overridden_methods(name: str) -> None:
-    for cls in (HttpToolsProtocol, HttpProtocol):
-        assert list(inspect.signature(vars(cls)[name]).parameters) == OVERRIDDEN[name]
+    assert list(inspect.signature(vars(HttpToolsProtocol)[name]).parameters) == OVERRIDDEN[name]
+    for cls in OURS:
+        if name in vars(cls):
+            assert list(inspect.signature(vars(cls)[name]).parameters) == OVERRIDDEN[name]
 
 
 def test_nothing_else_of_the_protocol_is_overridden_or_used(protocol: HttpToolsProtocol) -> None:
     """Every name that we share is listed here, and none of ours hides one that a new version brought."""
     theirs = {name for name in dir(protocol) if not name.startswith("__")}
-    assert {name for name in vars(HttpProtocol) if name in theirs} == OVERRIDDEN.keys()
-    assert of_self(HttpProtocol) & theirs == USED
+    assert {name for cls in OURS for name in vars(cls) if name in theirs} == OVERRIDDEN.keys()
+    assert {name for cls in OURS for name in of_self(cls)} & theirs == USED
 
 
 @pytest.mark.parametrize("name", sorted(USED))
