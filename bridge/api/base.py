@@ -207,6 +207,9 @@ class Channels(Protocol):
         Errors: UnknownSubscriber, StoreUnavailable.
         """
 
+    def acknowledged(self, project: str, channel: str, subscriber: str) -> int:
+        """The position up to which the subscriber has acknowledged everything; 0 if there is none."""
+
     async def publish(self, project: str, channel: str, message_id: str, content: str) -> bool:
         """`content` is JSON text, and stays as it is. True: every subscriber there is will get it, durably. False: a
         message of that id is still kept; nothing is delivered and nobody woken. Errors: StoreUnavailable."""

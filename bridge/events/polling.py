@@ -65,6 +65,11 @@ class PollingSubscribers:
                 lambda _: reader.advance(upto),
             )
 
+    def acknowledged(self, project: str, channel: str, subscriber: str) -> int:
+        log = self._register.channel(project, channel)
+        known = log.subscribers.get(subscriber) if log is not None else None
+        return 0 if known is None else known.position
+
     async def publish(self, project: str, channel: str, message_id: str, content: str) -> bool:
         log = self._register.channel(project, channel)
         if log is None or not log.subscribers:
@@ -103,6 +108,8 @@ class PollingSubscribers:
         if self._shared is not None and self._shared.answers(question, since):
             return self._shared.polled
         found = self._store.events(log.key, after=position, since=since, limit=at_most)
+        # The store sees a commit before the loop hears of it. What is given out is what can be acknowledged.
+        found = [each for each in found if each.position <= log.last]
         if not found:
             return NOTHING
         if self._shared is None:

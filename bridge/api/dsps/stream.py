@@ -1,7 +1,8 @@
 """A subscriber's events as Server-Sent Events (HTML Living Standard, section 9.2)."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections import deque
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
 from starlette.responses import Response
@@ -75,22 +76,24 @@ class EventStream(Response):
             polled = await self._channels.poll(*self._locator, at_most=AT_ONCE, wait=self._heartbeat, after=after)
             if polled.events:
                 after = polled.events[-1].position
-            for piece in self._pieces(polled.events):
-                await _write(send, piece)
+            waiting = deque(polled.events)
+            while waiting:
+                await _write(send, b"")  # what is acknowledged while the client does not read is not sent afterwards
+                await _write(send, self._piece(waiting))
             if not polled.events:
                 if not self._ready():
                     return
                 await _write(send, COMMENT)
 
-    def _pieces(self, events: Iterable[Event]) -> Iterator[bytes]:
+    def _piece(self, waiting: deque[Event]) -> bytes:
+        """The next events, without those that were acknowledged meanwhile."""
+        acknowledged = self._channels.acknowledged(*self._locator)
         piece = bytearray()
-        for event in events:
-            piece += render_event(event, self._handles)
-            if len(piece) >= PIECE:
-                yield bytes(piece)
-                piece.clear()
-        if piece:
-            yield bytes(piece)
+        while waiting and len(piece) < PIECE:
+            event = waiting.popleft()
+            if event.position > acknowledged:
+                piece += render_event(event, self._handles)
+        return bytes(piece)
 
 
 async def _write(send: Send, piece: bytes) -> None:

@@ -59,6 +59,9 @@ class MemoryChannels:
             raise UnknownSubscriber
         log.acknowledged[subscriber] = max(log.acknowledged[subscriber], position)
 
+    def acknowledged(self, project: str, channel: str, subscriber: str) -> int:
+        return self._log(project, channel).acknowledged.get(subscriber, 0)
+
     async def publish(self, project: str, channel: str, message_id: str, content: str) -> bool:
         log = self._log(project, channel)
         if any(event.message_id == message_id for event in log.events):

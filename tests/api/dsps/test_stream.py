@@ -9,6 +9,7 @@ import pytest
 
 from bridge.api import closing, protocol
 from bridge.api.dsps.settings import ChannelSettings
+from bridge.api.dsps.stream import AT_ONCE
 from bridge.api.server import HttpServer
 from tests.api.client import Client, head
 from tests.api.conftest import Readiness
@@ -229,12 +230,14 @@ async def test_a_reader_that_leaves_is_forgotten(
     assert not caplog.records
 
 
-async def open_unread(server: HttpServer, channels: MemoryChannels, client: Client) -> None:
+async def open_unread(
+    server: HttpServer, channels: MemoryChannels, client: Client, *, count: int = 400, size: int = 100_000
+) -> None:
     """A stream with more on it than fits into all buffers, and nobody reads. Returns when it is full."""
     client.writer.transport.pause_reading()  # type: ignore[attr-defined]
     await channels.subscribe(PROJECT, "news", "app")
-    for number in range(400):
-        await channels.publish(PROJECT, "news", f"m{number}", '"' + "x" * 100_000 + '"')
+    for number in range(count):
+        await channels.publish(PROJECT, "news", f"m{number}", '"' + "x" * size + '"')
     client.writer.write(head("GET", STREAM, X_Auth_Token="chat"))
     await until(lambda: any(connection.flow.write_paused for connection in connections(server)))
 
@@ -247,6 +250,21 @@ async def test_what_is_not_read_stays_in_the_store(server: HttpServer, channels:
     async with Client(server.address) as client:
         await open_unread(server, channels, client)
         assert sum(connection.transport.get_write_buffer_size() for connection in connections(server)) < 1_000_000
+
+
+async def test_what_was_acknowledged_meanwhile_is_not_sent(server: HttpServer, channels: MemoryChannels) -> None:
+    """By another connection of the subscriber, while the client of the stream did not read."""
+    async with Client(server.address) as client:
+        await open_unread(server, channels, client, count=AT_ONCE, size=600_000)
+        await channels.acknowledge(PROJECT, "news", "app", AT_ONCE)
+        await channels.publish(PROJECT, "news", "next", "1")
+        client.writer.transport.resume_reading()  # type: ignore[attr-defined]
+        events = Events(client)
+        await events.open()
+        heard = 0
+        while (await events.next())[1]["messageID"] != "next":
+            heard += 1
+        assert heard < AT_ONCE
 
 
 async def test_a_reader_that_does_not_read_is_cut_off(
