@@ -24,7 +24,7 @@ from bridge.delivery import Delivery, Replies
 from bridge.descriptors import Descriptors, raise_limit, warn_unless_enough
 from bridge.events import Events
 from bridge.inbox import Inbox, Reports
-from bridge.model.clock import Clock, system_clock
+from bridge.model.clock import Clock, SystemTime, Timekeeper, TimeSource
 from bridge.model.event import SERVICE_MESSAGE
 from bridge.registry import Presence, Registry
 from bridge.rules import Rules
@@ -42,15 +42,15 @@ _GC_THRESHOLDS = (50_000, 20, 100)
 unless told otherwise, took a fifth of a message's time."""
 
 
-def run(settings: Settings, clock: Clock = system_clock) -> None:
+def run(settings: Settings, source: TimeSource | None = None) -> None:
     """Serve until SIGTERM or SIGINT. Raises OSError or BridgeError with a sentence when the daemon cannot start."""
     sys.setswitchinterval(_SWITCH_INTERVAL)
     gc.freeze()
     gc.set_threshold(*_GC_THRESHOLDS)
-    uvloop.run(serve(settings, clock))
+    uvloop.run(serve(settings, Timekeeper(source or SystemTime())))
 
 
-async def serve(settings: Settings, clock: Clock) -> None:
+async def serve(settings: Settings, clock: Timekeeper) -> None:
     stop = _stop_signal()
     supervisor = Supervisor(os.environ)
     ready = False

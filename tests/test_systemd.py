@@ -37,6 +37,11 @@ def nothing(receiver: socket.socket) -> bool:
     return False
 
 
+def test_the_unit_waits_for_the_right_time() -> None:
+    unit = (Path(__file__).parents[1] / "systemd/device-bridge.service").read_text(encoding="utf-8")
+    assert "After=time-sync.target" in unit.splitlines()
+
+
 async def test_ready_and_stopping(channel: tuple[socket.socket, str]) -> None:
     receiver, name = channel
     supervisor = Supervisor({"NOTIFY_SOCKET": name})

@@ -80,8 +80,9 @@ class BatchStore(Protocol):
     def batch_unfinished(self, key: int) -> bool:
         """Whether a target is left that may change by itself."""
 
-    async def settle_targets(self, seqs: Sequence[int]) -> None:
-        """Those whose messages are among these, and have ended, take their results from them."""
+    async def settle_targets(self, seqs: Sequence[int], now: int) -> None:
+        """Those whose messages are among these, and have ended, take their results from them. `now` is steady time,
+        here, in `refuse_targets` and in `wake_targets`."""
 
     async def refuse_targets(self, refused: Sequence[tuple[int, int, Obstacle]], now: int) -> None:
         """(task, number, why) of targets whose messages were not accepted."""

@@ -1,5 +1,6 @@
 """What applications ask for: create, look up, stop, retry and delete batch tasks."""
 
+import dataclasses
 from collections.abc import Sequence
 
 from bridge.batch.base import BatchStore, Carrier
@@ -18,7 +19,7 @@ from bridge.model.batch import (
     TaskSearch,
     TaskStatus,
 )
-from bridge.model.clock import Clock
+from bridge.model.clock import Clock, Timekeeper
 from bridge.model.errors import UnknownTask, WrongTaskState
 
 _MAY_STOP = (TaskStatus.WAITING, TaskStatus.PROCESSING)
@@ -33,6 +34,7 @@ class Batches:
     def __init__(self, store: BatchStore, carrier: Carrier, settings: BatchSettings, clock: Clock) -> None:
         self._store = store
         self._clock = clock
+        self._time = Timekeeper.of(clock)
         self._max_open = settings.max_open
         self._worker = Worker(store, carrier, clock, settings)
 
@@ -45,10 +47,13 @@ class Batches:
 
     async def create(self, project: str, order: TaskOrder) -> Task:
         """Raises TooManyTasks, StoreUnavailable."""
-        now = self._clock()
-        key = await self._store.add_batch(project, order, now, most_open=self._max_open)
+        starts_at = order.policy.starts_at
+        if starts_at is not None:
+            starts_at = self._time.steady_of(starts_at)
+            order = dataclasses.replace(order, policy=dataclasses.replace(order.policy, starts_at=starts_at))
+        key = await self._store.add_batch(project, order, self._clock(), most_open=self._max_open)
         task = await self.show(project, key)
-        self._worker.open(OpenTask(key, project, TaskStatus.WAITING, order.policy.starts_at or now))
+        self._worker.open(OpenTask(key, project, TaskStatus.WAITING, starts_at or 0))
         return task
 
     async def show(self, project: str, key: int) -> Task:
@@ -56,18 +61,19 @@ class Batches:
         task = await self._store.manage(lambda table: table.batch_task(project, key))
         if task is None:
             raise UnknownTask(key)
-        return task
+        return self._shown(task)
 
     async def find(self, project: str, search: TaskSearch) -> FoundTasks:
         """Raises StoreUnavailable."""
-        return await self._store.manage(lambda table: table.batch_tasks(project, search))
+        found = await self._store.manage(lambda table: table.batch_tasks(project, search))
+        return dataclasses.replace(found, tasks=[self._shown(task) for task in found.tasks])
 
     async def details(self, project: str, key: int, search: TargetSearch) -> TaskDetails:
         """Raises UnknownTask, StoreUnavailable."""
         details = await self._store.manage(lambda table: table.batch_details(project, key, search))
         if details is None:
             raise UnknownTask(key)
-        return details
+        return dataclasses.replace(details, task=self._shown(details.task))
 
     async def stop_task(self, project: str, key: int) -> None:
         """What is not delivered is not delivered afterwards; that takes a while, until then the task is Stopping.
@@ -111,6 +117,13 @@ class Batches:
         if not await self._store.remove_batch(project, key):
             await self._check(project, key, tuple(ENDED))
         self._worker.purge()
+
+    def _shown(self, task: Task) -> Task:
+        """With `starts_at` in wall time."""
+        if task.policy.starts_at is None:
+            return task
+        starts_at = self._time.wall_of(task.policy.starts_at)
+        return dataclasses.replace(task, policy=dataclasses.replace(task.policy, starts_at=starts_at))
 
     async def _check(self, project: str, key: int, states: Sequence[TaskStatus]) -> Task:
         task = await self.show(project, key)

@@ -37,11 +37,11 @@ _PAUSE = 1.0
 
 
 class Feed:
-    def __init__(self, store: BatchStore, carrier: Carrier, clock: Clock, rate: int) -> None:
+    def __init__(self, store: BatchStore, carrier: Carrier, steady: Clock, rate: int) -> None:
         """`rate`: messages a second."""
         self._store = store
         self._carrier = carrier
-        self._clock = clock
+        self._steady = steady
         self._rate = rate
         self._allowance = 0.0
         self._counted_at = asyncio.get_running_loop().time()
@@ -128,7 +128,7 @@ class Feed:
         """Write down who cannot be sent a message. Returns whether there was somebody."""
         refused = list(self._refused)
         if refused:
-            await self._store.refuse_targets([row for _, row in refused], self._clock())
+            await self._store.refuse_targets([row for _, row in refused], self._steady())
             del self._refused[: len(refused)]
             for run, _ in refused:
                 self._landed(run)

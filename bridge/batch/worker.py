@@ -17,7 +17,7 @@ from bridge.batch.feed import Feed
 from bridge.batch.run import Run
 from bridge.batch.settings import BatchSettings
 from bridge.model.batch import OpenTask, TaskStatus
-from bridge.model.clock import Clock
+from bridge.model.clock import Clock, Timekeeper
 from bridge.model.errors import StoreUnavailable
 
 T = TypeVar("T")
@@ -27,7 +27,7 @@ _TICK = 0.01
 _SETTLE = 0.05
 """Seconds in which ends of messages are collected."""
 _LOOK = 1.0
-"""Seconds between two looks at the wall clock, also because that may be set."""
+"""Seconds between two looks for what is due."""
 _CLEAN = 60.0
 _PAUSE = 1.0
 """Seconds until the store is tried again."""
@@ -43,8 +43,9 @@ class Worker:
         self._store = store
         self._carrier = carrier
         self._clock = clock
+        self._time = Timekeeper.of(clock)
         self._age = int(settings.retention_days * _DAY)
-        self._feed = Feed(store, carrier, clock, settings.max_rate)
+        self._feed = Feed(store, carrier, self._time.steady, settings.max_rate)
         self._runs: dict[int, Run] = {}
         self._ends: list[int] = []
         self._wake = asyncio.Event()
@@ -132,7 +133,8 @@ class Worker:
         """Results of messages that ended shortly before the daemon did."""
         after = 0
         while page := self._store.processing_targets(run.key, after=after, limit=_PAGE):
-            await self._store.settle_targets([target.seq for target in page if target.seq is not None])
+            seqs = [target.seq for target in page if target.seq is not None]
+            await self._store.settle_targets(seqs, self._time.steady())
             after = page[-1].number
 
     async def _turn(self) -> bool:
@@ -153,13 +155,13 @@ class Worker:
     async def _settle(self) -> bool:
         ends = self._ends[:_MOST_ENDS]
         if ends:
-            await self._store.settle_targets(ends)
+            await self._store.settle_targets(ends, self._time.steady())
             del self._ends[: len(ends)]
         return bool(ends)
 
     async def _look(self) -> None:
         """Begin what is due."""
-        now = self._clock()
+        now = self._time.steady()
         for run in list(self._runs.values()):
             if run.status is TaskStatus.WAITING and run.starts_at <= now:
                 if await self._store.move_batch(run.key, TaskStatus.PROCESSING, (TaskStatus.WAITING,)):
@@ -191,7 +193,7 @@ class Worker:
         """Delete a piece of what was removed, or is old. True: there is more."""
         if now >= self._next_clean:
             self._next_clean = now + _CLEAN
-            await self._store.remove_batches(self._clock() - self._age)
+            await self._store.remove_batches(self._time.now_within(self._age) - self._age)
             self._removed = True
         if self._removed:
             self._removed = await self._store.purge_batches()

@@ -25,13 +25,13 @@ class Downlink:
     properties: Properties
     """MQTT 5 properties except the Message Expiry Interval; ignored for 3.1 and 3.1.1 clients."""
     expires_at: int
-    """Milliseconds since the epoch; what is left until then becomes the Message Expiry Interval."""
+    """Steady time (`bridge.model.clock`); what is left until then becomes the Message Expiry Interval."""
     packet_id: int = 0
     """Set by the broker when it is sent at QoS 1 or 2. A second `send` of the same Downlink carries DUP and, if it is
     free, the same packet identifier [MQTT-3.3.1-1] [MQTT-4.4.0-1]."""
 
     def seconds_left(self, now: int) -> int:
-        """The Message Expiry Interval of a Downlink that leaves `now`, at least 1 [MQTT-3.3.2-6]."""
+        """The Message Expiry Interval of a Downlink that leaves `now`, in steady time; at least 1 [MQTT-3.3.2-6]."""
         return max(1, (self.expires_at - now) // 1000)
 
 

@@ -32,7 +32,7 @@ from bridge.broker.settings import MqttSettings
 from bridge.broker.subscribing import Subscribing
 from bridge.broker.wheel import Wheel
 from bridge.broker.wire import Turns
-from bridge.model.clock import Clock
+from bridge.model.clock import Clock, Timekeeper
 from bridge.model.message import AcknowledgedBy
 from bridge.mqtt import Properties, ProtocolError, Publish, ReasonCode
 
@@ -48,6 +48,7 @@ class Hub:
         self.plugins = plugins
         self._directory = directory
         self._clock = clock
+        self._steady = Timekeeper.of(clock).steady
         self._lines: set[Line] = set()
         self._admits: Callable[[int], bool] = lambda _: True
         self.keeping: Keeping | None = None
@@ -202,7 +203,7 @@ class Hub:
         if session.landed:  # sent on an earlier connection, perhaps by an earlier run of the daemon
             downlink.packet_id = session.landed.pop(downlink.seq, downlink.packet_id)
         packet_id = session.next_packet_id(downlink.packet_id) if qos else 0
-        downlink.properties["message_expiry_interval"] = downlink.seconds_left(self._clock())
+        downlink.properties["message_expiry_interval"] = downlink.seconds_left(self._steady())
         again = qos > 0 and downlink.packet_id > 0
         properties = downlink.properties
         if grant.identifiers:  # [MQTT-3.3.4-3]

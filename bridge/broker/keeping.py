@@ -19,7 +19,7 @@ from functools import partial
 
 from bridge.broker.base import SessionStore
 from bridge.broker.session_batch import Again, SessionBatch, Unstored
-from bridge.model.clock import Clock
+from bridge.model.clock import Clock, Timekeeper
 from bridge.model.errors import BridgeError
 from bridge.model.session import (
     Place,
@@ -46,7 +46,7 @@ class Keeping:
     def __init__(self, clock: Clock, store: SessionStore) -> None:
         """Raises StoreUnavailable."""
         self._loop = asyncio.get_running_loop()
-        self._clock = clock
+        self._steady = Timekeeper.of(clock).steady
         self.store = store
         self._gathered = SessionBatch()
         self._under_way: list[SessionBatch] = []
@@ -111,7 +111,7 @@ class Keeping:
         if known is None:
             self._last_message += 1
             known = batch.messages[id(publish)] = (publish, self._last_message)
-            row = StoredMessage(known[1], self._wall_time(expires), packed(publish))
+            row = StoredMessage(known[1], self._stored_time(expires), packed(publish))
             batch.gains.messages[row.key] = row
         batch.gains.copies[place] = StoredCopy(*place, known[1], weight(publish), 0, False, share)
         batch.owners[place[0]] = owner
@@ -288,14 +288,15 @@ class Keeping:
             self._next_note = now + _NOTE_EVERY
             _log.error("messages for kept sessions not written", extra={"count": copies, "error": str(error)})
 
-    def _wall_time(self, expires: float) -> int:
-        return self._clock() + max(1, int((expires - self._loop.time()) * 1000)) if expires else 0
+    def _stored_time(self, expires: float) -> int:
+        return self._steady() + max(1, int((expires - self._loop.time()) * 1000)) if expires else 0
 
     def loop_time(self, expires_at: int) -> float:
-        return self._loop.time() + (expires_at - self._clock()) / 1000 if expires_at else 0.0
+        return self._loop.time() + (expires_at - self._steady()) / 1000 if expires_at else 0.0
 
     def now(self) -> int:
-        return self._clock()
+        """Steady time."""
+        return self._steady()
 
 
 def weight(publish: Publish) -> int:

@@ -42,7 +42,7 @@ class KeptState(Unstored):
         self.asleep = False
         """Restored, and its client was not there yet: its exchanges were not read."""
         self.left_at: int | None = None
-        """Milliseconds since the epoch; None while the client is connected."""
+        """Steady time (`bridge.model.clock`); None while the client is connected."""
         self.written = 0
         """Every copy up to this place is committed, or could not be stored."""
         self.holding = 0

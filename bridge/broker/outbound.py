@@ -14,7 +14,7 @@ from bridge.broker.limits import Limits
 from bridge.broker.plugins import Plugins
 from bridge.broker.recall import count, fill
 from bridge.broker.session import PAGE, Line, Session
-from bridge.model.clock import Clock
+from bridge.model.clock import Clock, Timekeeper
 from bridge.model.errors import StoreUnavailable
 from bridge.model.message import AcknowledgedBy
 from bridge.mqtt import Puback, Pubcomp, Publish, Pubrec, Pubrel, ReasonCode, encode_publish
@@ -40,7 +40,7 @@ class Outbound:
 
     def __init__(self, limits: Limits, plugins: Plugins, clock: Clock) -> None:
         self._plugins = plugins
-        self._clock = clock
+        self._steady = Timekeeper.of(clock).steady
         self._loop = asyncio.get_running_loop()
         self.limits = limits
         self._next_note = 0.0
@@ -364,7 +364,7 @@ class Outbound:
         if not stored:  # what is not acknowledged is handed down again on the next connection
             line.refuse(ReasonCode.IMPLEMENTATION_SPECIFIC_ERROR, "a message for the client cannot be stored now")
             return
-        now = self._clock()
+        now = self._steady()
         if downlink.expires_at <= now or not self._is_wanted(session, downlink):
             if publish.packet_id in session.flights:
                 self._settle(session, publish.packet_id)

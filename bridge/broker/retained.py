@@ -18,7 +18,7 @@ from bridge.broker.base import RetainedStore
 from bridge.broker.commitment import Kept
 from bridge.broker.retained_tree import Found, RetainedTree
 from bridge.broker.settings import MqttSettings
-from bridge.model.clock import Clock
+from bridge.model.clock import Clock, Timekeeper
 from bridge.model.errors import BridgeError, StoreUnavailable
 from bridge.model.retained import RetainedMessage
 from bridge.model.topics import device_tree
@@ -70,7 +70,7 @@ class Retained:
         self.not_retained = 0
         self._most_messages = settings.max_retained_messages
         self._most_bytes = settings.max_retained_bytes
-        self._clock = clock
+        self._steady = Timekeeper.of(clock).steady
         self._loop = asyncio.get_running_loop()
         self._store: RetainedStore | None = None
         self._trees: dict[str, RetainedTree] = {}
@@ -193,7 +193,7 @@ class Retained:
 
     def _message(self, publish: Publish, sender: str) -> RetainedMessage:
         expiry = publish.properties.get("message_expiry_interval")
-        expires_at = self._clock() + expiry * 1000 if expiry is not None else None  # [MQTT-3.3.2-5]
+        expires_at = self._steady() + expiry * 1000 if expiry is not None else None  # [MQTT-3.3.2-5]
         properties = _kept(publish.properties) if publish.properties else _NOTHING
         return RetainedMessage(publish.topic, publish.payload, publish.qos, sender, expires_at, properties)
 
@@ -260,7 +260,7 @@ class Retained:
         """Messages that have expired go, a few at once."""
         assert self._store is not None  # noqa: S101  see `open`
         wait = PRUNE_EVERY
-        now = self._clock()
+        now = self._steady()
         try:
             expired = self._store.expired_retained(now, PRUNED_AT_ONCE)
         except StoreUnavailable as error:

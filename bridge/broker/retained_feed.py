@@ -11,7 +11,7 @@ from bridge.broker.plugins import Plugins
 from bridge.broker.retained import Retained
 from bridge.broker.retained_tree import Found
 from bridge.broker.session import Session
-from bridge.model.clock import Clock
+from bridge.model.clock import Clock, Timekeeper
 from bridge.model.retained import RetainedMessage
 from bridge.mqtt import Properties, Publish
 
@@ -29,7 +29,7 @@ class Feeds:
         self.outbound = outbound
         self.access = access
         self.plugins = plugins
-        self.clock = clock
+        self.steady = Timekeeper.of(clock).steady
         self.loop = asyncio.get_running_loop()
 
     def subscribed(self, session: Session, granted: Iterable[tuple[str, bool]]) -> None:
@@ -124,7 +124,7 @@ class Feed:
         if message.properties:
             publish.properties = Properties(**message.properties)  # type: ignore[typeddict-item]
         if message.expires_at is not None:
-            left = message.expires_at - feeds.clock()
+            left = message.expires_at - feeds.steady()
             if left <= 0:  # [MQTT-3.3.2-5]
                 return
             publish.properties["message_expiry_interval"] = -(-left // 1000)  # [MQTT-3.3.2-6]

@@ -39,7 +39,7 @@ from bridge.delivery.schedule import Released, Schedule
 from bridge.delivery.settings import DeliverySettings
 from bridge.delivery.topics import settle_topic
 from bridge.model.batch import Claim
-from bridge.model.clock import Clock
+from bridge.model.clock import Clock, Timekeeper
 from bridge.model.device import Device
 from bridge.model.errors import BridgeError, QueueFull, StoreUnavailable, UnknownMessage
 from bridge.model.message import AcknowledgedBy, Draft, Failure, Message, Outcome, Status
@@ -69,17 +69,19 @@ class Delivery(Reading):
         channels: Mapping[str, int] = NO_CHANNELS,
     ) -> None:
         """`channels`: by project, where changes of messages are told, as it is at the time of the change."""
-        super().__init__(store, Moves(store, tell_early=settings.tell == "acknowledged"))
+        time = Timekeeper.of(clock)
+        super().__init__(store, Moves(store, tell_early=settings.tell == "acknowledged"), time)
         self._downlinks = downlinks
         self._settings = settings
         self._clock = clock
+        self._steady = time.steady
         self._channels = channels
         self._outboxes: dict[int, Outbox] = {}
         self._answers = Answers(settings.ack_wait)
         self._drains = Drains(self._drain_page, settings.max_concurrent_drains)
-        self._expiry = Expiry(store, clock, self._expire)
-        self._schedule = Schedule(store, clock, self._release)
-        self._repeats = Repeats(store, clock)
+        self._expiry = Expiry(store, time.steady, self._expire)
+        self._schedule = Schedule(store, time.steady, self._release)
+        self._repeats = Repeats(store, time)
         self._orphans = Orphans(store, channels)
 
     def start(self) -> None:
@@ -250,9 +252,11 @@ class Delivery(Reading):
         settle_topic(draft, outbox.device, outbox.carrier.device)
         if outbox.pending >= self._settings.max_pending_per_device:
             self._make_room(outbox)
-        now = self._clock()
+        if draft.send_at is not None:
+            draft.send_at = self._time.steady_of(draft.send_at)
         lifetime = draft.ttl * _MINUTE or int(self._settings.uncached_wait * 1000)
-        message = Message(outbox.device.key, draft, now, (draft.send_at or now) + lifetime)
+        expires_at = (draft.send_at or self._steady()) + lifetime
+        message = Message(outbox.device.key, draft, self._clock(), expires_at)
         outbox.pending += 1
         channel = self._channels.get(project) if draft.ttl else None  # without a ttl it is not cached
         if carried is not None:
@@ -284,7 +288,7 @@ class Delivery(Reading):
         if message.seq <= outbox.cursor or message.seq in self._moves:
             self._answers.start(message.seq)  # the backlog's reader saw it first, or it is cancelled already
             return
-        if message.expires_at <= self._clock():
+        if message.expires_at <= self._steady():
             self._expire(message.seq, message.device, message.expires_at)
             self._answers.start(message.seq)
             return
@@ -370,7 +374,7 @@ class Delivery(Reading):
     def _expire(self, seq: int, device: int, expires_at: int) -> None:
         outbox = self._outbox_of(device)
         if outbox is not None:
-            self._finish(outbox, seq, Outcome(Status.TIMEOUT, expires_at))
+            self._finish(outbox, seq, Outcome(Status.TIMEOUT, self._time.wall_of(expires_at)))
 
     def _removed(
         self, outbox: Outbox, seq: int, removed: asyncio.Future[None], was: Status | BridgeError | None
@@ -401,7 +405,7 @@ class Delivery(Reading):
         room = self._downlinks.room(carrier.device.key) if carrier.online and carrier.any_behind() else 0
         if not room:
             return False
-        outbox, now = carrier.next_behind(), self._clock()
+        outbox, now = carrier.next_behind(), self._steady()
         page = self._store.pending(outbox.device.key, after=outbox.cursor, limit=room)
         for message in page:
             if message.seq in outbox.inflight or message.seq in self._moves or message.expires_at <= now:

@@ -10,7 +10,7 @@ from bridge.model.errors import StoreUnavailable
 
 _log = logging.getLogger(__name__)
 _EVERY = 1.0
-"""Seconds. Looking each second, rather than sleeping until the next expiry, also survives a wall clock that is set."""
+"""Seconds."""
 _NEXT_PAGE = 0.02
 _PAGE = 500
 
@@ -19,9 +19,9 @@ class Expiry:
     """`end(seq, device, expires_at)` is called for each PENDING message that is due; it may be called again until the
     end is committed. It may raise StoreUnavailable."""
 
-    def __init__(self, store: MessageStore, clock: Clock, end: Callable[[int, int, int], None]) -> None:
+    def __init__(self, store: MessageStore, steady: Clock, end: Callable[[int, int, int], None]) -> None:
         self._store = store
-        self._clock = clock
+        self._steady = steady
         self._end = end
         self._timer: asyncio.TimerHandle | None = None
 
@@ -36,7 +36,7 @@ class Expiry:
         """End one page of due messages and plan the next look."""
         delay = _EVERY
         try:
-            due = self._store.due(self._clock(), _PAGE)
+            due = self._store.due(self._steady(), _PAGE)
             for seq, device, expires_at in due:
                 self._end(seq, device, expires_at)
             if len(due) == _PAGE:

@@ -4,6 +4,7 @@ import dataclasses
 
 from bridge.delivery.base import MessageStore
 from bridge.delivery.moves import Moves
+from bridge.model.clock import Timekeeper
 from bridge.model.device import Device
 from bridge.model.errors import UnknownDevice, UnknownMessage
 from bridge.model.inquiry import Inquiry, Page
@@ -16,18 +17,20 @@ _MOST_CONTENT = 4 * 1024 * 1024
 
 
 class Reading:
-    """Shows each message as it is decided, which may be ahead of the store."""
+    """Shows each message as it is decided, which may be ahead of the store, and `send_at` in wall time, as it is asked
+    for: the store has it in steady time."""
 
-    def __init__(self, store: MessageStore, moves: Moves) -> None:
+    def __init__(self, store: MessageStore, moves: Moves, time: Timekeeper) -> None:
         self._store = store
         self._moves = moves
+        self._time = time
 
     def message(self, project: str, device_id: str, message_id: str) -> Message:
         """Raises UnknownDevice, UnknownMessage."""
         message = self._store.message(self._device(project, device_id).key, message_id)
         if message is None or self._moves.removing(message.seq):
             raise UnknownMessage(message_id)
-        return self._moves.shown(message)
+        return self._shown(message)
 
     def place(self, project: str, device_id: str, message_id: str) -> int:
         """Where the message with this id stands, or stood, among the others: its `seq`. Raises UnknownDevice,
@@ -65,8 +68,13 @@ class Reading:
         """Whether it is there, and in this state, as far as it is decided; the message then says so."""
         if self._moves.removing(message.seq):
             return False
-        shown = self._moves.shown(message)
+        shown = self._shown(message)
         return status is None or shown.status is status
+
+    def _shown(self, message: Message) -> Message:
+        if message.draft.send_at is not None:
+            message.draft.send_at = self._time.wall_of(message.draft.send_at)
+        return self._moves.shown(message)
 
     def _device(self, project: str, device_id: str) -> Device:
         device = self._store.device(project, device_id)

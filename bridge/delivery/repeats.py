@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from bridge.delivery.base import MessageStore
-from bridge.model.clock import Clock
+from bridge.model.clock import Timekeeper
 from bridge.model.errors import BridgeError, KeyReused, RepeatedTooLate, UnknownMessage
 from bridge.model.message import Draft, Message
-from bridge.model.once import Once, Remembered
+from bridge.model.once import REMEMBERED, Once, Remembered
 
 Answer: TypeAlias = "asyncio.Future[Message | BridgeError]"
 Begin: TypeAlias = Callable[[Draft, Once, Callable[[Message | BridgeError], None]], None]
@@ -32,9 +32,9 @@ class _Running:
 class Repeats:
     """Complete as long as one daemon alone writes the store: its folder is locked."""
 
-    def __init__(self, store: MessageStore, clock: Clock) -> None:
+    def __init__(self, store: MessageStore, time: Timekeeper) -> None:
         self._store = store
-        self._clock = clock
+        self._time = time
         self._running: dict[tuple[int, str], _Running] = {}
 
     async def submit(self, device: int, once: Once, draft: Callable[[], Draft], begin: Begin, find: Find) -> Message:
@@ -44,7 +44,7 @@ class Repeats:
         """
         running = self._running.get((device, once.key))
         if running is None:
-            known = self._store.remembered(device, once.key, self._clock())
+            known = self._store.remembered(device, once.key, self._time.now_within(REMEMBERED))
             if known is not None:
                 _check_same(once, known.digest)
                 return _again(known, find)

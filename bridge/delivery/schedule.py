@@ -10,7 +10,7 @@ from bridge.model.errors import BridgeError, StoreUnavailable
 
 _log = logging.getLogger(__name__)
 _EVERY = 1.0
-"""Seconds between two looks at most: a wall clock that is set makes nobody late by more."""
+"""Seconds between two looks at most."""
 _SOON = 0.001
 _PAGE = 500
 
@@ -25,9 +25,9 @@ class Schedule:
     One timer for all of them, set for the earliest. Nothing is written while nothing is due.
     """
 
-    def __init__(self, store: MessageStore, clock: Clock, released: Callable[[Released], None]) -> None:
+    def __init__(self, store: MessageStore, steady: Clock, released: Callable[[Released], None]) -> None:
         self._store = store
-        self._clock = clock
+        self._steady = steady
         self._released = released
         self._timer: asyncio.TimerHandle | None = None
         self._stopped = False
@@ -58,8 +58,8 @@ class Schedule:
         except StoreUnavailable as error:
             self._fail(error)
             return
-        if first is not None and first <= self._clock():
-            self._store.release(self._clock(), _PAGE, self._committed)
+        if first is not None and first <= self._steady():
+            self._store.release(self._steady(), _PAGE, self._committed)
         else:
             self._look_in(_EVERY if first is None else self._until(first))
 
@@ -86,4 +86,4 @@ class Schedule:
         self._timer = asyncio.get_running_loop().call_later(seconds, self._look)
 
     def _until(self, send_at: int) -> float:
-        return min(_EVERY, max(_SOON, (send_at - self._clock()) / 1000))
+        return min(_EVERY, max(_SOON, (send_at - self._steady()) / 1000))

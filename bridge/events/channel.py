@@ -2,6 +2,7 @@
 
 import asyncio
 
+from bridge.model.clock import Timekeeper
 from bridge.model.event import ChannelInfo, Extent, Pruned, SubscriberInfo
 
 OWN = "daemon:"
@@ -18,7 +19,7 @@ class Subscriber:
         self.position = position
         """Everything up to it is acknowledged."""
         self.seen = seen
-        """Milliseconds since the epoch."""
+        """Steady time."""
         self.written = seen
         """What the store knows of `seen`."""
 
@@ -63,7 +64,7 @@ class Channel:
         self.first, self.last, self.oldest = extent.first, extent.last, extent.oldest
 
     def pruned(self, pruned: Pruned, now: int) -> None:
-        """What was appended since then is known already."""
+        """What was appended since then is known already. `now` is wall time, as in `oldest`."""
         self.first, self.oldest = pruned.left.first, pruned.left.oldest
         self.size -= pruned.freed
         self.dropped += pruned.dropped
@@ -81,7 +82,7 @@ class Channel:
         return self.last - max(position, self.first - 1)
 
     def is_absent(self, subscriber: Subscriber, now: int) -> bool:
-        """Whether it has stayed away for too long."""
+        """Whether it has stayed away for too long. `now` is steady time, here and in `present`, `wake` and `leave`."""
         return not subscriber.own and subscriber.seen + self.lifetime <= now and subscriber not in self.waiting
 
     def kept_behind(self) -> int | None:
@@ -92,11 +93,11 @@ class Channel:
         subscriber = self.subscribers.get(name)
         return None if subscriber is None or self.is_absent(subscriber, now) else subscriber
 
-    def is_due(self, now: int) -> bool:
-        """Whether there is something to prune."""
+    def is_due(self, before: int) -> bool:
+        """Whether there is something to prune; what was published before `before` is."""
         if not self.subscribers:
             return True
-        return self.is_full or (self.oldest is not None and self.oldest < now - self.lifetime)
+        return self.is_full or (self.oldest is not None and self.oldest < before)
 
     @property
     def is_full(self) -> bool:
@@ -122,9 +123,10 @@ class Channel:
         """It is gone, and its polls end."""
         release(self.waiting.pop(subscriber, []))
 
-    def info(self, now: int) -> ChannelInfo:
+    def info(self, time: Timekeeper) -> ChannelInfo:
+        now = time.steady()
         subscribers = [
-            SubscriberInfo(subscriber.name, self.behind(subscriber.position), subscriber.seen)
+            SubscriberInfo(subscriber.name, self.behind(subscriber.position), time.wall_of(subscriber.seen))
             for subscriber in sorted(self.subscribers.values(), key=lambda subscriber: subscriber.name)
             if not self.is_absent(subscriber, now)
         ]

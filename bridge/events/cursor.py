@@ -6,7 +6,7 @@ import asyncio
 from bridge.events.base import EventStore
 from bridge.events.channel import OWN, Channel, Subscriber
 from bridge.events.register import Register
-from bridge.model.clock import Clock
+from bridge.model.clock import Clock, Timekeeper
 from bridge.model.errors import UnknownSubscriber
 from bridge.model.event import StoredEvent
 
@@ -17,7 +17,7 @@ class Cursor:
     ) -> None:
         self._store = store
         self._register = register
-        self._clock = clock
+        self._steady = Timekeeper.of(clock).steady
         self._project = project
         self._channel = channel
         self.name = OWN + who
@@ -66,4 +66,4 @@ class Cursor:
         try:
             await waiting
         finally:
-            log.leave(reader, waiting, self._clock())
+            log.leave(reader, waiting, self._steady())

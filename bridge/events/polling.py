@@ -8,7 +8,7 @@ from bridge.events.base import EventStore
 from bridge.events.channel import Channel, Subscriber, release
 from bridge.events.commits import committed
 from bridge.events.register import Register
-from bridge.model.clock import Clock
+from bridge.model.clock import Clock, Timekeeper
 from bridge.model.event import ChannelInfo, Event, Polled, StoredEvent
 
 NOTHING = Polled()
@@ -34,7 +34,7 @@ class PollingSubscribers:
     def __init__(self, store: EventStore, register: Register, clock: Clock) -> None:
         self._store = store
         self._register = register
-        self._clock = clock
+        self._time = Timekeeper.of(clock)
         self._closed = False
         self._shared: _Shared | None = None
 
@@ -74,26 +74,25 @@ class PollingSubscribers:
         log = self._register.channel(project, channel)
         if log is None or not log.subscribers:
             return True
-        write = partial(self._store.publish, log.key, message_id, self._clock(), content)
+        write = partial(self._store.publish, log.key, message_id, self._time(), content)
         return await committed(write, lambda _: None)
 
     def knows(self, project: str, channel: str, subscriber: str) -> bool:
         log = self._register.channel(project, channel)
-        return log is not None and log.present(subscriber, self._clock()) is not None
+        return log is not None and log.present(subscriber, self._time.steady()) is not None
 
     def channel(self, project: str, channel: str) -> ChannelInfo | None:
         log = self._register.channel(project, channel)
-        return log.info(self._clock()) if log is not None else None
+        return log.info(self._time) if log is not None else None
 
     def channels(self, project: str) -> list[ChannelInfo]:
-        now = self._clock()
         logs = [log for log in self._register.channels() if log.project == project]
-        return [log.info(now) for log in sorted(logs, key=lambda log: log.name)]
+        return [log.info(self._time) for log in sorted(logs, key=lambda log: log.name)]
 
     def close(self) -> None:
         self._closed = True
         self._shared = None
-        now = self._clock()
+        now = self._time.steady()
         for log in self._register.channels():
             log.wake(now)
 
@@ -103,7 +102,7 @@ class PollingSubscribers:
         if not at_most:
             return Polled(more=True)
         # Those who waited for the same event ask the same question in the same turn: it is read once.
-        since = self._clock() - log.lifetime
+        since = self._time.now_within(log.lifetime) - log.lifetime
         question = (log.key, position, at_most, log.last)
         if self._shared is not None and self._shared.answers(question, since):
             return self._shared.polled
@@ -128,7 +127,7 @@ class PollingSubscribers:
             await poll
         finally:
             timer.cancel()
-            log.leave(reader, poll, self._clock())
+            log.leave(reader, poll, self._time.steady())
 
     def _forget(self) -> None:
         self._shared = None

@@ -8,7 +8,7 @@ from bridge.events.bodies import status_text
 from bridge.events.channel import OWN, Channel, Subscriber
 from bridge.events.commits import committed
 from bridge.events.settings import ChannelSettings
-from bridge.model.clock import Clock
+from bridge.model.clock import Clock, Timekeeper
 from bridge.model.errors import TooManySubscribers, UnknownSubscriber
 from bridge.model.event import BUILT_IN, Extent, StoredChannel, Subscribed
 
@@ -27,7 +27,7 @@ class Register:
         """Reads what is stored; to be made before anything else writes. Raises StoreUnavailable."""
         self._store = store
         self._settings = settings
-        self._clock = clock
+        self._steady = Timekeeper.of(clock).steady
         self._channels: dict[tuple[str, str], Channel] = {}
         self._count = 0
         self._by_key: dict[int, Channel] = {}
@@ -50,7 +50,7 @@ class Register:
 
     def visit(self, project: str, name: str, subscriber: str) -> tuple[Channel, Subscriber]:
         """The subscriber has come. Raises UnknownSubscriber."""
-        now = self._clock()
+        now = self._steady()
         channel = self.channel(project, name)
         known = channel.present(subscriber, now) if channel is not None else None
         if channel is None or known is None:
@@ -60,7 +60,7 @@ class Register:
 
     async def subscribe(self, project: str, name: str, subscriber: str) -> None:
         """Durable when this returns. Raises TooManySubscribers, StoreUnavailable."""
-        now = self._clock()
+        now = self._steady()
         channel = self.channel(project, name)
         known = channel.present(subscriber, now) if channel is not None else None
         if known is not None:
@@ -104,7 +104,7 @@ class Register:
             del self._channels[channel.project, channel.name]
 
     def _restore(self, stored: StoredChannel) -> None:
-        now = self._clock()
+        now = self._steady()
         channel = self._add(stored.key, stored.project, stored.name, stored.extent)
         channel.dropped = stored.dropped
         unwritten = min(SEEN_EVERY, channel.lifetime // 4)
@@ -135,7 +135,7 @@ class Register:
             known.seen = max(known.seen, now)
 
     def _appended(self, extents: Mapping[int, Extent]) -> None:
-        now = self._clock()
+        now = self._steady()
         for key, extent in extents.items():
             channel = self._by_key.get(key)
             if channel is not None:

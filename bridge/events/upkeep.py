@@ -7,7 +7,7 @@ from functools import partial
 from bridge.events.base import EventStore
 from bridge.events.channel import Channel
 from bridge.events.register import SEEN_EVERY, Register
-from bridge.model.clock import Clock
+from bridge.model.clock import Clock, Timekeeper
 from bridge.model.errors import BridgeError
 from bridge.model.event import Pruned
 
@@ -24,7 +24,7 @@ class Upkeep:
     def __init__(self, store: EventStore, register: Register, clock: Clock) -> None:
         self._store = store
         self._register = register
-        self._clock = clock
+        self._time = Timekeeper.of(clock)
         self._timer: asyncio.TimerHandle | None = None
         self._stopped = False
 
@@ -40,10 +40,10 @@ class Upkeep:
 
     def sweep(self) -> None:
         """Look at every channel, and plan the next look."""
-        now = self._clock()
+        now = self._time.steady()
         for channel in self._register.channels():
             self._end_absent(channel, now)
-            if channel.is_due(now):
+            if channel.is_due(self._expired_before(channel)):
                 self._prune(channel)
         self._note_seen()
         self._timer = asyncio.get_running_loop().call_later(_EVERY, self.sweep)
@@ -60,7 +60,7 @@ class Upkeep:
         if channel.pruning or self._stopped:
             return
         channel.pruning = True
-        before = self._clock() - channel.lifetime if channel.subscribers else _END
+        before = self._expired_before(channel) if channel.subscribers else _END
         pruned = partial(self._pruned, channel, channel.first)
         self._store.prune_channel(channel.key, before, pruned, upto=channel.kept_behind(), most=channel.most)
 
@@ -71,12 +71,17 @@ class Upkeep:
         elif result is None:
             self._register.drop(channel)
         else:
-            now = self._clock()
-            channel.pruned(result, now)
+            channel.pruned(result, self._time())
             if result.dropped:
                 _log.warning("channel is full", extra={"channel": channel.name, "dropped": result.dropped})
-            if channel.is_due(now) and result.left.first > first:  # else it waits for a reader of our own
+            if (
+                channel.is_due(self._expired_before(channel)) and result.left.first > first
+            ):  # else it waits for a reader of our own
                 self._prune(channel)
+
+    def _expired_before(self, channel: Channel) -> int:
+        """Wall time: what was published before that has had its time."""
+        return self._time.now_within(channel.lifetime) - channel.lifetime
 
     def _note_seen(self, *, now: bool = False) -> None:
         seen = []

@@ -4,12 +4,13 @@ import asyncio
 import logging
 
 from bridge.inbox.base import NotificationStore
-from bridge.model.clock import Clock
+from bridge.model.clock import Clock, Timekeeper
 from bridge.model.errors import StoreUnavailable
 
 _log = logging.getLogger(__name__)
 _LOOK = 1.0
-"""Seconds. While something is due one day, the clock is looked at each second: a wall clock may be set."""
+"""Seconds between two looks while something is due one day; the loop's time stands still while the machine is
+suspended."""
 _RETRY = 1.0
 _PAGE = 500
 
@@ -20,6 +21,7 @@ class Appointments:
     def __init__(self, store: NotificationStore, clock: Clock) -> None:
         self._store = store
         self._clock = clock
+        self._steady = Timekeeper.of(clock).steady
         self._earliest: int | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._task: asyncio.Task[None] | None = None
@@ -37,7 +39,7 @@ class Appointments:
             await asyncio.wait([self._task])
 
     def expect(self, moment: int | None) -> None:
-        """Something is confirmed for that moment; None: for none."""
+        """Something is confirmed for that moment of steady time; None: for none."""
         if moment is not None and (self._earliest is None or moment < self._earliest):
             self._earliest = moment
             self._plan()
@@ -49,19 +51,19 @@ class Appointments:
             self._timer = None
         if self._stopped or self._earliest is None or self._busy():
             return
-        left = max(0.0, (self._earliest - self._clock()) / 1000)
+        left = max(0.0, (self._earliest - self._steady()) / 1000)
         self._timer = asyncio.get_running_loop().call_later(max(seconds, min(_LOOK, left)), self._look)
 
     def _look(self) -> None:
         self._timer = None
-        if self._earliest is None or self._clock() < self._earliest:
+        if self._earliest is None or self._steady() < self._earliest:
             self._plan()
             return
         self._task = asyncio.get_running_loop().create_task(self._process())
         self._task.add_done_callback(self._ended)
 
     async def _process(self) -> None:
-        while len(await self._store.process_due(self._clock(), _PAGE)) == _PAGE:
+        while len(await self._store.process_due(self._steady(), _PAGE, at=self._clock())) == _PAGE:
             pass
 
     def _ended(self, task: asyncio.Task[None]) -> None:

@@ -49,14 +49,15 @@ class NotificationStore(Protocol):
     async def confirm(
         self, project: str, confirmed: str, by: str, process_at: int | None, now: int
     ) -> list[Notification]:
-        """To be processed then, or now and here for None. `confirmed` is the id of a notification, or that of a device
-        message, which stands for every open one about it.
+        """To be processed then, in steady time, or now and here for None. `confirmed` is the id of a notification, or
+        that of a device message, which stands for every open one about it.
 
         Raises UnknownNotification, AlreadyProcessed.
         """
 
-    async def process_due(self, now: int, limit: int) -> list[Notification]:
-        """Processes what was confirmed for now or earlier, the earliest first. Each is returned once, ever."""
+    async def process_due(self, now: int, limit: int, *, at: int | None = None) -> list[Notification]:
+        """Processes what was confirmed for now or earlier, the earliest first. Each is returned once, ever. `at`: now
+        in wall time, for the record; None: the same."""
 
     async def prune_notifications(self, before: int) -> int:
         """Removes what entered before that, in small steps, but for what waits for its confirmed time. How many."""

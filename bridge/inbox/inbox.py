@@ -1,6 +1,7 @@
 """The use cases: what people and services ask of their inbox, and what enters it by itself."""
 
 import asyncio
+import dataclasses
 import logging
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -11,7 +12,7 @@ from bridge.inbox.bodies import posted_text, processed_text
 from bridge.inbox.intake import Intake
 from bridge.inbox.rules import Rules
 from bridge.inbox.settings import InboxSettings
-from bridge.model.clock import Clock
+from bridge.model.clock import Clock, Timekeeper
 from bridge.model.errors import BridgeError, PastTime, StoreUnavailable, UnknownNotification
 from bridge.model.notification import Bounds, Notice, Notification, Occurrence, Selection
 
@@ -34,6 +35,7 @@ class Inbox:
         self.rules = Rules(settings)
         self._store = store
         self._clock = clock
+        self._time = Timekeeper.of(clock)
         self._age = int(settings.retention_days * _DAY)
         self._intake = Intake(store, clock)
         self._channels = channels
@@ -44,7 +46,7 @@ class Inbox:
         """To be called before the first message can end. Raises StoreUnavailable."""
         self._store.announce_endings(self.rules.statuses, self.rules.notice_of, self._clock)
         self._store.announce_connections(self.rules.connections, self.rules.notice_of)
-        self._store.tell_notifications_with(self._channels, posted=posted_text, processed=processed_text)
+        self._store.tell_notifications_with(self._channels, posted=posted_text, processed=self._processed_text)
         self._appointments.start()
         self._housekeeping = asyncio.get_running_loop().create_task(self._keep_house())
 
@@ -86,11 +88,11 @@ class Inbox:
 
     def inbox(self, project: str, selection: Selection) -> list[Notification]:
         """Newest first, since the last `clear`. Raises TooBroad, StoreUnavailable."""
-        return self._store.notifications(project, selection, history=False)
+        return [self._shown(each) for each in self._store.notifications(project, selection, history=False)]
 
     def history(self, project: str, selection: Selection) -> list[Notification]:
         """Newest first, also what was cleared. Raises TooBroad, StoreUnavailable."""
-        return self._store.notifications(project, selection, history=True)
+        return [self._shown(each) for each in self._store.notifications(project, selection, history=True)]
 
     def bounds(self, project: str, selection: Selection) -> Bounds:
         """Of the history. Raises TooBroad, StoreUnavailable."""
@@ -101,13 +103,13 @@ class Inbox:
         found = self._store.notification(project, notification_id)
         if found is None:
             raise UnknownNotification(notification_id)
-        return found
+        return self._shown(found)
 
     # What is done about it
 
     async def mark_read(self, project: str, notification_id: str, read: bool) -> Notification:
         """Raises UnknownNotification, StoreUnavailable."""
-        return await self._store.mark_read(project, notification_id, read)
+        return self._shown(await self._store.mark_read(project, notification_id, read))
 
     async def clear(self, project: str) -> None:
         """Raises StoreUnavailable."""
@@ -122,13 +124,24 @@ class Inbox:
         now = self._clock()
         if process_at is not None and process_at < now:
             raise PastTime
+        if process_at is not None:
+            process_at = self._time.steady_of(process_at)
         await self._store.confirm(project, confirmed, by, process_at, now)
         self._appointments.expect(process_at)
+
+    def _shown(self, notification: Notification) -> Notification:
+        """With `process_at` in wall time."""
+        if notification.process_at is None:
+            return notification
+        return dataclasses.replace(notification, process_at=self._time.wall_of(notification.process_at))
+
+    def _processed_text(self, notification: Notification, position: int) -> str:
+        return processed_text(self._shown(notification), position)
 
     async def _keep_house(self) -> None:
         while True:
             try:
-                await self._store.prune_notifications(self._clock() - self._age)
+                await self._store.prune_notifications(self._time.now_within(self._age) - self._age)
             except StoreUnavailable as error:
                 _log.error("cannot prune notifications", extra={"error": str(error)})
             await asyncio.sleep(_PRUNE_EVERY)

@@ -73,7 +73,7 @@ class Document:
 @dataclass(frozen=True, slots=True)
 class Policy:
     starts_at: int | None = None
-    """Milliseconds since the epoch; None: at once."""
+    """None: at once. Wall time, in the store steady time."""
     retry_count: int = 0
     retry_interval: int = 0
     """Minutes."""
@@ -149,7 +149,7 @@ class OpenTask:
     project: str
     status: TaskStatus
     starts_at: int
-    """Milliseconds since the epoch."""
+    """Steady time."""
 
 
 @dataclass(frozen=True, slots=True)

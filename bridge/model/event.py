@@ -103,7 +103,7 @@ class StoredSubscriber:
     position: int
     """Everything up to it is acknowledged."""
     seen: int
-    """Not later than when it was last seen, milliseconds since the epoch."""
+    """Not later than when it was last seen, steady time."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from collections import OrderedDict
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from bridge.model.clock import Clock
+from bridge.model.clock import Clock, Timekeeper
 
 MINUTE = 60_000
 LONGEST_WAIT = 2.0
@@ -34,13 +34,13 @@ class FailedLogins:
 
     def __init__(self, per_minute: int, clock: Clock) -> None:
         self._free = per_minute
-        self._clock = clock
+        self._steady = Timekeeper.of(clock).steady
         self._buckets: OrderedDict[str, tuple[float, int]] = OrderedDict()
         self._waiting = 0
 
     def count(self, address: str) -> Failure:
         """A login from this address has failed."""
-        group, now = _group(address), self._clock()
+        group, now = _group(address), self._steady()
         level, at = self._buckets.pop(group, (0.0, now))
         left = max(0.0, level - max(0, now - at) * self._free / MINUTE)
         level = min(left + 1, 2 * self._free)

@@ -64,7 +64,7 @@ class Draft:
     user_properties: tuple[tuple[str, str], ...] = ()
     """In order, repeats kept."""
     send_at: int | None = None
-    """Milliseconds since the epoch; not sent before, and its ttl counts from there. None: at once."""
+    """Not sent before, and its ttl counts from there. None: at once. Wall time, in the store steady time."""
     suffix: str | None = None
     """Of a topic below the user topics of the device whose connection carries the message. Not together with `topic`,
     which it becomes when the message is accepted."""
@@ -93,7 +93,7 @@ class Message:
     created_at: int
     """Milliseconds since the epoch."""
     expires_at: int
-    """Milliseconds since the epoch; from this moment on it is never sent."""
+    """Steady time (`bridge.model.clock`); from this moment on it is never sent."""
     seq: int = 0
     outcome: Outcome | None = None
     """None while PENDING."""

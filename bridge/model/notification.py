@@ -40,7 +40,7 @@ class Notification:
     confirmed_by: str | None = None
     """The name of the token or access key."""
     process_at: int | None = None
-    """When it is, or was, to be processed; None: at once, or not confirmed."""
+    """When it is, or was, to be processed; None: at once, or not confirmed. Wall time, in the store steady time."""
     processed_at: int | None = None
 
     @property

@@ -18,7 +18,7 @@ class Waiting:
     device: str
     """Pushes about one device go one after the other."""
     queued_at: int
-    """Milliseconds since the epoch, as all times here. What fails for too long after it is given up."""
+    """Steady time. What fails for too long after it is given up."""
     attempts: int = 0
     """Failed ones."""
     due: int = 0

@@ -16,6 +16,6 @@ class RetainedMessage:
     sender: str
     """Client identifier of the publisher; empty when it was no client."""
     expires_at: int | None
-    """Milliseconds since the epoch."""
+    """Steady time (`bridge.model.clock`)."""
     properties: Mapping[str, Any]
     """Of MQTT 5, by name, those that receivers get, without the Message Expiry Interval."""

@@ -2,7 +2,7 @@
 and gets it back.
 
 A session is named by `key`, a number that no other session has, earlier or later. Messages are PUBLISH packets of
-MQTT 5, encoded. Times are milliseconds since the epoch.
+MQTT 5, encoded. Times are steady time (`bridge.model.clock`).
 """
 
 from collections.abc import Callable, Sequence

@@ -50,7 +50,7 @@ SET_STATUS = """
 """
 
 OPEN = """
-    SELECT key, project, status, ifnull(starts_at, created_at) FROM batch_task INDEXED BY batch_task_finished
+    SELECT key, project, status, ifnull(starts_at, 0) FROM batch_task INDEXED BY batch_task_finished
     WHERE finished_at IS NULL AND status IN ('Waitting', 'Processing', 'Stopping')
 """
 TASK = f"SELECT {TASK_COLUMNS}, {DOCUMENT_COLUMNS} FROM batch_task WHERE key = ? AND project = ? AND {SHOWN}"
@@ -80,7 +80,7 @@ RETRY_DUE = """
 # The order of the joins is given: from the few that have ended to their targets.
 SETTLE = """
     WITH ended AS MATERIALIZED (
-        SELECT target.task, target.number, message.status, message.finished_at, message.failure, message.detail
+        SELECT target.task, target.number, message.status, message.failure, message.detail
         FROM json_each(?) AS seqs
         CROSS JOIN batch_target AS target INDEXED BY batch_target_sent
         CROSS JOIN message
@@ -94,7 +94,7 @@ SETTLE = """
             ELSE 'Fail'
         END,
         retries = max(retries - (ended.status <> 'DELIVERED'), 0),
-        retry_at = ended.finished_at
+        retry_at = ?
             + (SELECT retry_interval FROM batch_task WHERE key = batch_target.task) * 60000,
         reason = CASE ended.status WHEN 'TIMEOUT' THEN 'timeout' ELSE ended.failure END,
         detail = ended.detail

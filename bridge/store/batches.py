@@ -107,8 +107,8 @@ class Batches:
     def batch_unfinished(self, key: int) -> bool:
         return bool(self._look(statements.UNFINISHED, (key,)))
 
-    async def settle_targets(self, seqs: Sequence[int]) -> None:
-        await self._change(statements.SETTLE, (json.dumps(seqs),))
+    async def settle_targets(self, seqs: Sequence[int], now: int) -> None:
+        await self._change(statements.SETTLE, (json.dumps(seqs), now))
 
     async def refuse_targets(self, refused: Sequence[tuple[int, int, Obstacle]], now: int) -> None:
         await self._change(statements.REFUSE, (now, json.dumps(refused)))

@@ -79,10 +79,10 @@ def confirm(
     return [_notification(connection, project, key) for key in keys]
 
 
-def process_due(connection: sqlite3.Connection, now: int, limit: int) -> list[Notification]:
+def process_due(connection: sqlite3.Connection, now: int, limit: int, at: int) -> list[Notification]:
     due = connection.execute(statements.DUE, (now, limit)).fetchall()
     for _, key, *_ in due:
-        connection.execute(statements.PROCESS, (now, key))
+        connection.execute(statements.PROCESS, (at, key))
     return [_notification(connection, project, key) for project, key, *_ in due]
 
 

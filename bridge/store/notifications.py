@@ -81,9 +81,9 @@ class Notifications:
 
         return _unless_error(await self._request(run))
 
-    async def process_due(self, now: int, limit: int) -> list[Notification]:
+    async def process_due(self, now: int, limit: int, *, at: int | None = None) -> list[Notification]:
         def run(connection: sqlite3.Connection, journal: Journal) -> list[Notification]:
-            processed = writes.process_due(connection, now, limit)
+            processed = writes.process_due(connection, now, limit, now if at is None else at)
             self._tell_all_processed(journal, processed)
             return processed
 

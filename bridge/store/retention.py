@@ -2,7 +2,7 @@
 
 import sqlite3
 
-from bridge.model.clock import Clock
+from bridge.model.clock import Timekeeper
 from bridge.model.once import REMEMBERED
 from bridge.store import statements
 from bridge.store.settings import StoreSettings
@@ -16,15 +16,15 @@ DAY = 86_400_000
 
 
 class Retention:
-    def __init__(self, writer: Writer, clock: Clock, settings: StoreSettings) -> None:
+    def __init__(self, writer: Writer, time: Timekeeper, settings: StoreSettings) -> None:
         self._writer = writer
-        self._clock = clock
+        self._time = time
         self._age = int(settings.retention_days * DAY)
         self._after = 0
 
     async def prune(self) -> int:
         """Walks the messages from the oldest until it meets a young one. Returns how many it deleted."""
-        before = self._clock() - self._age
+        before = self._time.now_within(self._age) - self._age
         deleted = 0
         for _ in range(STEPS):
             last, count = await self._writer.request(lambda connection: self._step(connection, before))
@@ -37,7 +37,7 @@ class Retention:
     async def forget(self) -> int:
         """Removes the idempotency keys, and the places of removed messages, that have had their time. Returns how
         many."""
-        before = self._clock() - REMEMBERED
+        before = self._time.now_within(REMEMBERED) - REMEMBERED
         return await self._forget(statements.FORGET, before) + await self._forget(statements.FORGET_PLACES, before)
 
     async def _forget(self, statement: str, before: int) -> int:

@@ -2,6 +2,7 @@
 
 from sqlite_utils import Database, Migrations
 
+from bridge.store.clock_state import steady_time
 from bridge.store.hearing_schema import untold
 from bridge.store.milestone_schema import milestones
 from bridge.store.removed_schema import removed_messages
@@ -427,3 +428,5 @@ MIGRATIONS()(milestones)
 NAMES.add(milestones.__name__)
 MIGRATIONS()(removed_messages)
 NAMES.add(removed_messages.__name__)
+MIGRATIONS()(steady_time)
+NAMES.add(steady_time.__name__)

@@ -8,13 +8,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Self, TypeVar
 
-from bridge.model.clock import Clock
-from bridge.model.errors import StoreUnavailable
+from bridge.model.clock import Clock, ClockState, Timekeeper
+from bridge.model.errors import BridgeError, StoreUnavailable
 from bridge.model.inquiry import Inquiry, Page
 from bridge.store.admin import Admin
 from bridge.store.batches import Batches
 from bridge.store.changes import Changes
-from bridge.store.connection import open_connection
+from bridge.store.clock_state import save_clock, saved_clock
+from bridge.store.connection import open_connection, refusing
 from bridge.store.directory import Directory
 from bridge.store.events import Events
 from bridge.store.management import Management
@@ -28,7 +29,7 @@ from bridge.store.sessions import Sessions
 from bridge.store.settings import StoreSettings
 from bridge.store.sightings import Sightings
 from bridge.store.webhooks import Webhooks
-from bridge.store.writer import Writer
+from bridge.store.writer import Other, Writer
 
 T = TypeVar("T")
 logger = logging.getLogger(__name__)
@@ -37,6 +38,11 @@ MEMORY = ":memory:"
 LOOK_EVERY = 0.25
 """Seconds between two looks for what other processes have changed."""
 PRUNE_EVERY = 60.0
+CLOCK_EVERY = 1.0
+"""Seconds between two looks at the clock, which may be set."""
+CLOCK_SAVED_EVERY = 60_000
+"""Milliseconds: how much of steady time is lost at most when the machine loses power and boots with a clock in the
+past."""
 
 
 class Store(Messages, Orphans, Notifications, Sightings, Events, Webhooks, Batches, Retained, Sessions, Directory):
@@ -62,7 +68,8 @@ class Store(Messages, Orphans, Notifications, Sightings, Events, Webhooks, Batch
     ) -> Self:
         """Creates the file if it is missing, for its owner alone, and brings its schema up to date.
 
-        Raises StoreUnavailable.
+        Raises StoreUnavailable. Steady time goes on where the last run on this file was, if `clock` is a `Timekeeper`:
+        to be called before anything else asks it.
 
         ":memory:" is a file too, in a temporary directory that ends with the store: SQLite's own databases in memory
         have no WAL, so they would lock where the file does not.
@@ -75,6 +82,9 @@ class Store(Messages, Orphans, Notifications, Sightings, Events, Webhooks, Batch
         store._writer.start()
         store._repeat("look", LOOK_EVERY, store.look)
         store._repeat("prune", prune_every, store._start_pruning)
+        if store._time.lasting:
+            store._save_clock()
+            store._repeat("look at the clock", CLOCK_EVERY, store._look_at_clock)
         return store
 
     def __init__(
@@ -95,7 +105,11 @@ class Store(Messages, Orphans, Notifications, Sightings, Events, Webhooks, Batch
         Directory.__init__(self, administration, clock, Changes(reader))
         self.path = path
         self._loop = loop
-        self._retention = Retention(self._writer, clock, settings)
+        self._time = Timekeeper.of(clock)
+        self._clock_saved: ClockState | None = None
+        if self._time.lasting:
+            self._resume_clock()
+        self._retention = Retention(self._writer, self._time, settings)
         self._timers: dict[str, asyncio.TimerHandle] = {}
         self._pruning: asyncio.Task[None] | None = None
         self._searches = Searches(searched, loop)
@@ -131,6 +145,8 @@ class Store(Messages, Orphans, Notifications, Sightings, Events, Webhooks, Batch
             timer.cancel()
         if self._pruning:
             self._pruning.cancel()
+        if self._time.lasting:
+            self._save_clock()
         await self._management.close()
         await self._searches.close()
         await self._writer.close()
@@ -154,6 +170,23 @@ class Store(Messages, Orphans, Notifications, Sightings, Events, Webhooks, Batch
 
         self._timers[name] = self._loop.call_later(seconds, act)
 
+    def _resume_clock(self) -> None:
+        with refusing():
+            saved = saved_clock(self._reader)
+        if saved is not None:
+            self._time.resume(saved)
+
+    def _look_at_clock(self) -> None:
+        self._time.look()
+        state, saved = self._time.state(), self._clock_saved
+        if saved is None or state.jumps != saved.jumps or state.steady >= saved.steady + CLOCK_SAVED_EVERY:
+            self._save_clock()
+
+    def _save_clock(self) -> None:
+        state = self._time.state()
+        self._clock_saved = state
+        self._writer.put(Other(lambda connection: save_clock(connection, state), _clock_saved))
+
     def _start_pruning(self) -> None:
         if self._pruning is None or self._pruning.done():
             self._pruning = self._loop.create_task(self._prune())
@@ -164,3 +197,9 @@ class Store(Messages, Orphans, Notifications, Sightings, Events, Webhooks, Batch
             await self.forget()
         except StoreUnavailable as error:
             logger.error("cannot prune: %s", error)
+
+
+def _clock_saved(error: BridgeError | None) -> None:
+    """What was not saved is saved a minute later; that the disk refuses writes is said by those that matter."""
+    if isinstance(error, BridgeError):
+        logger.debug("the clock is not saved: %s", error)

@@ -9,7 +9,7 @@ from bridge.events.bodies import about
 from bridge.events.commits import committed
 from bridge.events.cursor import Cursor
 from bridge.model import event, rule
-from bridge.model.clock import Clock
+from bridge.model.clock import Clock, Timekeeper
 from bridge.model.errors import StoreUnavailable, UnknownSubscriber
 from bridge.model.event import StoredEvent
 from bridge.model.push import NewPush, Waiting
@@ -52,7 +52,7 @@ class Intake:
         self._rules = rules
         self._targets = targets
         self._store = store
-        self._clock = clock
+        self._steady = Timekeeper.of(clock).steady
         self._at_once = min(at_once, AT_ONCE)
         self._task: asyncio.Task[None] | None = None
 
@@ -85,7 +85,7 @@ class Intake:
         place = self.cursor.key, self.cursor.name, events[-1].position
         try:
             await committed(
-                partial(self._store.queue_pushes, place, self._clock(), new, dropped),
+                partial(self._store.queue_pushes, place, self._steady(), new, dropped),
                 partial(self._taken, events[-1].position),
             )
         except StoreUnavailable:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from functools import partial
 
 from bridge.events.commits import committed
-from bridge.model.clock import Clock
+from bridge.model.clock import Clock, Timekeeper
 from bridge.model.errors import BridgeError, StoreUnavailable
 from bridge.model.push import Attempt, Waiting, webhook_id
 from bridge.model.rule import Action
@@ -21,7 +21,7 @@ from bridge.webhooks.signature import signed
 
 HOUR = 3_600_000
 LOOK_EVERY = 1.0
-"""Seconds: the longest a timer runs, because the clock of the system may be set."""
+"""Seconds: the longest a timer runs; the loop's time stands still while the machine is suspended."""
 STORE_AGAIN = 1.0
 """Seconds until what the disk refused is written again."""
 BUSY = 429
@@ -80,6 +80,7 @@ class Target:
         self._store = store
         self._settings = settings
         self._clock = clock
+        self._steady = Timekeeper.of(clock).steady
         self._slots = slots
         self._new_client = client
         self._client: Client | None = None
@@ -142,7 +143,7 @@ class Target:
             await self._client.close()
 
     def _dispatch(self) -> None:
-        now = self._clock()
+        now = self._steady()
         while self._may_send(now) and (push := self._lanes.take(now)) is not None:
             self._slots.take()
             task = asyncio.get_running_loop().create_task(self._push(push))
@@ -183,13 +184,13 @@ class Target:
             await self._try(push)
         except Exception:  # a defect; it must not hold this device back for ever
             _log.exception("a push ended unexpectedly", extra={"action": self.action.action_id})
-            self._lanes.failed(replace(push, due=self._clock() + int(1000 * self._settings.longest_wait)))
+            self._lanes.failed(replace(push, due=self._steady() + int(1000 * self._settings.longest_wait)))
 
     async def _try(self, push: Waiting) -> None:
         try:
             content = self._store.push_content(push.action, push.position)
         except StoreUnavailable:
-            self._lanes.failed(replace(push, due=self._clock() + int(1000 * STORE_AGAIN)))
+            self._lanes.failed(replace(push, due=self._steady() + int(1000 * STORE_AGAIN)))
             return
         if content is None:  # nothing that could be pushed
             self._lanes.done(push)
@@ -211,7 +212,7 @@ class Target:
         return await self._client.post(self.action.url, head, body)
 
     async def _failed(self, push: Waiting, attempt: Attempt, error: str) -> None:
-        now = self._clock()
+        now, failed_at = self._steady(), self._clock()
         status = attempt.status
         was_failing, self.failing = self.failing, status is None or status == BUSY or status >= 500
         push = replace(push, attempts=push.attempts + 1, due=self._next_attempt(push.attempts + 1, attempt, now))
@@ -224,20 +225,20 @@ class Target:
         elif now >= over:
             _log.warning("push given up", extra=context)
             keep = self._settings.max_dead_letters
-            await self._written(partial(self._store.give_up_push, push, now, error, keep))
+            await self._written(partial(self._store.give_up_push, push, failed_at, error, keep))
             self._lanes.done(push)
             return
         _log.log(logging.DEBUG if was_failing else logging.INFO, "push failed", extra=context)
         push = replace(push, due=max(now, min(push.due, over)))
-        await self._written(partial(self._store.postpone_push, push, now, error))
+        await self._written(partial(self._store.postpone_push, push, failed_at, error))
         self._lanes.failed(push)
 
     def _next_attempt(self, failures: int, attempt: Attempt, now: int) -> int:
-        """Milliseconds since the epoch. What the target asks for holds for all that goes to it."""
+        """Steady time. What the target asks for holds for all that goes to it."""
         settings = self._settings
         wait = back_off(failures, DICE.random(), first=settings.first_wait, longest=settings.longest_wait)
         if attempt.status in {BUSY, UNAVAILABLE}:
-            asked = retry_after(attempt.retry_after, now, longest=settings.longest_wait)
+            asked = retry_after(attempt.retry_after, self._clock(), longest=settings.longest_wait)
             if asked is not None:
                 self._paused_until = max(self._paused_until, now + int(1000 * asked))
                 wait = max(wait, asked)

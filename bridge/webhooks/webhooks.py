@@ -10,7 +10,7 @@ from typing import Any
 
 from bridge.events import Events
 from bridge.events.commits import committed
-from bridge.model.clock import Clock
+from bridge.model.clock import Clock, Timekeeper
 from bridge.model.errors import StoreUnavailable, UnknownAction, UnknownRule
 from bridge.model.push import Attempt, FoundDeadLetters, PushStatus, Waiting, position_of
 from bridge.model.rule import Action, Page, Route, RuleAmendment, Subject
@@ -45,6 +45,7 @@ class Webhooks:
         self._rules = rules
         self._settings = settings
         self._clock = clock
+        self._steady = Timekeeper.of(clock).steady
         self._resolver = Resolver()
         self._slots = Slots(settings.max_concurrent_total)
         self._targets: dict[int, Target] = {}
@@ -211,7 +212,7 @@ class Webhooks:
             found = (position_of(action_id, each) for each in webhook_ids)
             positions = {position for position in found if position is not None}
         replayed: list[Waiting] = await committed(
-            partial(self._store.replay_dead_letters, target.action.key, positions, self._clock(), target.room),
+            partial(self._store.replay_dead_letters, target.action.key, positions, self._steady(), target.room),
             target.add,
         )
         return len(replayed)

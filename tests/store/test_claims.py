@@ -103,10 +103,10 @@ async def test_a_target_takes_its_message_s_end(
     key = await a_task(store, "lamp", policy=Policy(None, retries, 1))
     seq = await claim(store, device, key, 1)
     assert isinstance(seq, int)
-    await store.settle_targets([seq, seq + 1])
+    await store.settle_targets([seq, seq + 1], NOW)
     assert states(store, key, "lamp") == [(TargetStatus.PROCESSING, None)]
     await finish(store, seq, outcome)
-    await store.settle_targets([seq])
+    await store.settle_targets([seq], NOW + 6)
     assert states(store, key, "lamp") == [expected]
     assert await store.wake_targets(key, NOW + 60_005) is False
     assert await store.wake_targets(key, NOW + 60_006) is (expected[0] is TargetStatus.FAIL_WAIT_RETRY)
