@@ -2,6 +2,7 @@
 
 import fcntl
 import json
+import logging
 import os
 from pathlib import Path
 
@@ -10,11 +11,18 @@ from bridge import private_files
 DATABASE = "bridge.db"
 ADMIN_TOKEN = "admin.token"  # noqa: S105  a file name
 ADDRESSES = "addresses.json"
+RESERVE = "reserve"
+RESERVE_SIZE = 1024 * 1024
+"""Bytes: more than the database's log, its index and our own files need to be opened, and to take some last writes."""
+_ROOM = 16 * RESERVE_SIZE
+"""Bytes that have to be free before the reserve is taken from them."""
+_log = logging.getLogger(__name__)
 _LOCK = "daemon.lock"
 
 
 class DataDir:
-    """Made with mode 0700. Holds `bridge.db`, `admin.token`, `addresses.json` while a daemon runs, and its lock."""
+    """Made with mode 0700. Holds `bridge.db`, `admin.token`, `addresses.json` while a daemon runs, its lock, and a
+    reserve: room that is given free when the disk is full."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -48,10 +56,49 @@ class DataDir:
         """The file with the text of the admin's token."""
         return self.path / ADMIN_TOKEN
 
+    def keep_reserve(self) -> None:
+        """Keep some room for the next start and stop on a full disk, if there is plenty now."""
+        file = self.path / RESERVE
+        try:
+            if self._free() < _ROOM:
+                return
+            descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            try:
+                private_files.give(descriptor, self.path)
+                os.posix_fallocate(descriptor, 0, RESERVE_SIZE)
+            finally:
+                os.close(descriptor)
+        except OSError as error:
+            _log.warning("no room can be reserved for a full disk", extra={"file": file, "error": str(error)})
+
+    def free_reserve(self) -> None:
+        """Give it free when the disk is full."""
+        if self._free() < RESERVE_SIZE:
+            (self.path / RESERVE).unlink(missing_ok=True)
+
+    def _free(self) -> int:
+        """Bytes."""
+        status = os.statvfs(self.path)
+        return status.f_bavail * status.f_frsize
+
     def publish(self, http: str, mqtt: str, **further: str) -> None:
-        """Tell other processes where the daemon listens; `further`: its other listeners by name."""
-        addresses = {"http": http, "mqtt": mqtt, **further}
-        private_files.write(self.path / ADDRESSES, json.dumps(addresses) + "\n")
+        """Tell other processes where the daemon listens; `further`: its other listeners by name. On a full disk the
+        file that the last run left is written over, and a daemon that cannot write it runs all the same."""
+        file = self.path / ADDRESSES
+        text = json.dumps({"http": http, "mqtt": mqtt, **further}) + "\n"
+        try:
+            try:
+                private_files.write(file, text)
+            except OSError:
+                self._write_over(file, text)
+        except OSError as error:
+            _log.warning("other commands cannot find this daemon", extra={"file": file, "error": str(error)})
+
+    def _write_over(self, file: Path, text: str) -> None:
+        """In the room that the file has."""
+        with file.open("r+", encoding="utf-8") as stream:
+            stream.write(text)
+            stream.truncate()
 
 
 def is_running(folder: Path) -> bool:
