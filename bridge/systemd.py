@@ -24,6 +24,10 @@ class Supervisor:
         if self._interval:
             self._feed()
 
+    def status(self, text: str) -> None:
+        """One line for `systemctl status`."""
+        self._notify(f"STATUS={text}")
+
     def stopping(self) -> None:
         if self._timer is not None:
             self._timer.cancel()

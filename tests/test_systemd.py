@@ -64,6 +64,8 @@ async def test_the_watchdog_is_fed_twice_as_often_as_it_wants(
     states = [await receive(receiver) for _ in range(4)]
     assert states == ["READY=1", "WATCHDOG=1", "WATCHDOG=1", "WATCHDOG=1"]
     assert loop.time() - start >= 0.09
+    supervisor.status("the store refuses writes: full")
+    assert await receive(receiver) == "STATUS=the store refuses writes: full"
     supervisor.stopping()
     assert await receive(receiver) == "STOPPING=1"
     assert nothing(receiver)
