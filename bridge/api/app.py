@@ -16,7 +16,7 @@ from bridge.api.direct import Direct
 from bridge.api.dsps.dialect import Dsps
 from bridge.api.faults import Forbidden
 from bridge.api.front_page import Welcome
-from bridge.api.health import Health
+from bridge.api.health import Health, store_takes_all
 from bridge.api.iotda.batch_tasks import BatchTaskManagement
 from bridge.api.iotda.broadcasts import BroadcastMessages
 from bridge.api.iotda.devices import DeviceManagement
@@ -92,9 +92,10 @@ def create_app(
     broadcasts: Broadcasts | None = None,
     dsps: Dsps | None = None,
     inbox: Inbox | None = None,
+    refusal: Callable[[], str | None] = store_takes_all,
 ) -> Api:
-    """`ready` is asked by /readyz; `max_ttl` is the largest ttl of a message, in minutes. What is None
-    has no routes.
+    """`ready` and `refusal` are asked by /readyz, see `Health`; `max_ttl` is the largest ttl of a message, in minutes.
+    What is None has no routes.
 
     The application has no start or end of its own: it may be served as soon as the others are ready, and dropped. It is
     a bare router: each `Resource` answers its errors itself, so Starlette's middleware would have nothing to do.
@@ -107,7 +108,7 @@ def create_app(
         ProjectMessages(messages, check),
         DeviceManagement(devices, check, max_body=settings.max_body),
         RoutingRules(rules, check, pushes, max_body=settings.max_body),
-        Health(ready),
+        Health(ready, refusal),
         Welcome(),
     ]
     if pushes is not None:
@@ -122,7 +123,7 @@ def create_app(
         groups.append(Confirmations(inbox, check, clock, settings.max_body))
         more += [inbox_messages.NOTHING, confirmations.NOTHING]
     if dsps is not None:
-        groups += dsps.groups(check, ready, clock, max_body=settings.max_body)
+        groups += dsps.groups(check, ready, clock, refusal, max_body=settings.max_body)
         more += dsps.nothing()
     groups.append(OpenApi(groups, max_body=settings.max_body))
     return Api(

@@ -22,15 +22,22 @@ class Ok(msgspec.Struct):
     status: Literal["ok"]
 
 
-class NotReady(msgspec.Struct):
+class NotReady(msgspec.Struct, omit_defaults=True):
     status: Literal["not ready"]
+    reason: str | None = None
+    """Why messages are not accepted; absent while the daemon starts or stops."""
+
+
+def store_takes_all() -> None:
+    """For a store that never refuses."""
 
 
 class Health:
-    """`ready` says whether messages are accepted and devices can connect."""
+    """`ready` says whether the daemon is up; `refusal` why the store refuses writes, None while it takes them."""
 
-    def __init__(self, ready: Callable[[], bool]) -> None:
+    def __init__(self, ready: Callable[[], bool], refusal: Callable[[], str | None] = store_takes_all) -> None:
         self._ready = ready
+        self._refusal = refusal
 
     def routes(self) -> list[BaseRoute]:
         return [
@@ -51,7 +58,14 @@ class Health:
         return _json(Ok("ok"))
 
     async def readyz(self, _call: Call) -> Response:
-        return _json(Ok("ok")) if self._ready() else _json(NotReady("not ready"), 503)
+        if not self._ready():
+            return _json(NotReady("not ready"), 503)
+        refusal = self._refusal()
+        return _json(Ok("ok")) if refusal is None else _json(NotReady("not ready", reason_of(refusal)), 503)
+
+
+def reason_of(refusal: str) -> str:
+    return f"the store refuses writes: {refusal}"
 
 
 def _json(body: Ok | NotReady, status: int = 200) -> Response:

@@ -22,6 +22,7 @@ from tests.store.clock import HandClock
 class Readiness:
     def __init__(self) -> None:
         self.ready = True
+        self.refusal: str | None = None
         self.fails: Exception | None = None
 
     def __call__(self) -> bool:
@@ -90,6 +91,7 @@ def app(
         pushes=pushes,
         batches=NoBatches(),
         broadcasts=NoBroadcasts(),
+        refusal=lambda: ready.refusal,
     )
 
 

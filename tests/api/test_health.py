@@ -18,6 +18,15 @@ async def test_ready(client: Client, ready: Readiness) -> None:
     assert (answer.status, answer.json()) == (503, {"status": "not ready"})
 
 
+@pytest.mark.parametrize("path", ["/readyz", "/probe/readiness"])
+async def test_a_store_that_refuses(client: Client, ready: Readiness, path: str) -> None:
+    ready.refusal = "database or disk is full"
+    answer = await client.get(path, who=None)
+    reason = "the store refuses writes: database or disk is full"
+    assert (answer.status, answer.json()) == (503, {"status": "not ready", "reason": reason})
+    assert (await client.get("/healthz", who=None)).status == 200
+
+
 async def test_a_failing_check_is_a_500(client: Client, ready: Readiness) -> None:
     ready.fails = RuntimeError("inside")
     answer = await client.get("/readyz", who=None)

@@ -11,6 +11,7 @@ from bridge.api.dsps.errors import invalid, missing
 from bridge.api.dsps.gate import ADMIN, Gate
 from bridge.api.dsps.parse import parameters, parse_revocation
 from bridge.api.dsps.render import ProbeNotReady, ProbeOk, Revoked, render_json
+from bridge.api.health import reason_of
 from bridge.api.operation import Operation
 from bridge.api.resource import Call, Handler
 
@@ -28,12 +29,18 @@ REVOKE = "/admin/jwt/revoke"
 
 class Administration:
     def __init__(
-        self, gate: Gate, revocations: Revocations, set_log_level: SetLogLevel, ready: Callable[[], bool]
+        self,
+        gate: Gate,
+        revocations: Revocations,
+        set_log_level: SetLogLevel,
+        ready: Callable[[], bool],
+        refusal: Callable[[], str | None],
     ) -> None:
         self._gate = gate
         self._revocations = revocations
         self._set_log_level = set_log_level
         self._ready = ready
+        self._refusal = refusal
 
     def handlers(self) -> dict[str, dict[str, Handler]]:
         return {
@@ -50,7 +57,10 @@ class Administration:
         return _json({"status": "ok"})
 
     async def readiness(self, _call: Call) -> Response:
-        return _json({"status": "ok"}) if self._ready() else _json({"status": "not ready"}, 500)
+        if not self._ready():
+            return _json(ProbeNotReady("not ready"), 503)
+        refusal = self._refusal()
+        return _json(ProbeOk("ok")) if refusal is None else _json(ProbeNotReady("not ready", reason_of(refusal)), 503)
 
     async def log_level(self, call: Call) -> Response:
         await self._gate.enter_admin(call)
@@ -84,7 +94,7 @@ def _about_probes() -> list[Operation]:
             "ProbeReadiness",
             "Whether messages are accepted and devices can connect.",
             scope=None,
-            answers={200: ProbeOk, 500: ProbeNotReady},
+            answers={200: ProbeOk, 503: ProbeNotReady},
         ),
     ]
 

@@ -17,6 +17,7 @@ from bridge.api.dsps.rules import parse_rules
 from bridge.api.dsps.settings import ChannelSettings
 from bridge.api.dsps.token_settings import parse_token_settings
 from bridge.api.dsps.tokens import TokenCheck
+from bridge.api.health import store_takes_all
 from bridge.api.operation import Operation, RouteGroup
 from bridge.api.resource import Handler, NoResource, Resource
 from bridge.model.clock import Clock
@@ -61,7 +62,13 @@ class Dsps:
     settings: ChannelSettings
 
     def groups(
-        self, check: AccessCheck, ready: Callable[[], bool], clock: Clock, *, max_body: int
+        self,
+        check: AccessCheck,
+        ready: Callable[[], bool],
+        clock: Clock,
+        refusal: Callable[[], str | None] = store_takes_all,
+        *,
+        max_body: int,
     ) -> Sequence[RouteGroup]:
         """Error: BadSettings, when a key of `channels.jwt` cannot be used."""
         token_settings = parse_token_settings(self.settings.jwt)
@@ -70,7 +77,7 @@ class Dsps:
         groups = (
             PollingSubscribers(self.channels, gate, self.settings, ready),
             ChannelMessages(self.channels, gate, max_body=max_body),
-            Administration(gate, self.revocations, self.set_log_level, ready),
+            Administration(gate, self.revocations, self.set_log_level, ready, refusal),
         )
         return [Below(self.settings.prefix, group) for group in groups]
 

@@ -69,8 +69,9 @@ class ProbeOk(msgspec.Struct):
     status: Literal["ok"]
 
 
-class ProbeNotReady(msgspec.Struct):
+class ProbeNotReady(msgspec.Struct, omit_defaults=True):
     status: Literal["not ready"]
+    reason: str | None = None
 
 
 render_json = msgspec.json.Encoder().encode

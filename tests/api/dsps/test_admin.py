@@ -33,7 +33,7 @@ async def test_probes_need_no_credentials(client: Client, ready: Readiness) -> N
         assert (await client.get(f"/probe/{probe}", who=None)).status == 200
     ready.ready = False
     assert (await client.get("/probe/liveness", who=None)).status == 200
-    assert (await client.get("/probe/readiness", who=None)).status == 500
+    assert (await client.get("/probe/readiness", who=None)).status == 503
 
 
 async def test_the_log_level_is_changed(client: Client, logger: logging.Logger) -> None:
