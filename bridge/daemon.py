@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple, Protocol
 
 import uvloop
@@ -25,10 +26,11 @@ from bridge.descriptors import Descriptors, raise_limit, warn_unless_enough
 from bridge.events import Events
 from bridge.inbox import Inbox, Reports
 from bridge.model.clock import Clock, SystemTime, Timekeeper, TimeSource
+from bridge.model.errors import StoreUnavailable
 from bridge.model.event import SERVICE_MESSAGE
 from bridge.registry import Presence, Registry
 from bridge.rules import Rules
-from bridge.store import Store
+from bridge.store import Store, diagnosis, is_damage
 from bridge.systemd import Supervisor
 from bridge.webhooks.webhooks import Webhooks
 
@@ -47,7 +49,12 @@ def run(settings: Settings, source: TimeSource | None = None) -> None:
     sys.setswitchinterval(_SWITCH_INTERVAL)
     gc.freeze()
     gc.set_threshold(*_GC_THRESHOLDS)
-    uvloop.run(serve(settings, Timekeeper(source or SystemTime())))
+    try:
+        uvloop.run(serve(settings, Timekeeper(source or SystemTime())))
+    except StoreUnavailable as error:
+        if is_damage(error):
+            raise StoreUnavailable(diagnosis(DataDir(settings.data_dir).database)) from None
+        raise
 
 
 async def serve(settings: Settings, clock: Timekeeper) -> None:
@@ -59,9 +66,10 @@ async def serve(settings: Settings, clock: Timekeeper) -> None:
         data_dir = DataDir(settings.data_dir)
         data_dir.lock()
         closing.callback(data_dir.release)
+        data_dir.free_reserve()  # a full disk has no room even for opening the database
 
         store = Store.open(data_dir.database, clock=clock, settings=settings.store)
-        closing.push_async_callback(store.close)
+        closing.push_async_callback(_close, store, data_dir)
         _warn_of_shared(data_dir, settings)
         first_start = admin_token.settle(data_dir.admin_token, store)
 
@@ -90,6 +98,10 @@ async def serve(settings: Settings, clock: Timekeeper) -> None:
         warn_unless_enough(descriptors, settings.mqtt.max_connections)
         supervisor.ready()
         closing.callback(supervisor.stopping)
+        data_dir.keep_reserve()
+        store.on_outage(partial(_outage_changed, supervisor, data_dir))
+        if store.refusal is not None:
+            _outage_changed(supervisor, data_dir, store.refusal)
         _log.info("ready", extra=_where(_joined(*http.address), addresses))
         _greet(data_dir, _joined(*http.address), addresses["mqtt"], first_start=first_start)
 
@@ -97,6 +109,22 @@ async def serve(settings: Settings, clock: Timekeeper) -> None:
         ready = False
         _log.info("stopping")
     _log.info("stopped")
+
+
+def _outage_changed(supervisor: Supervisor, data_dir: DataDir, refusal: str | None) -> None:
+    if refusal is None:
+        supervisor.status("ready")
+        data_dir.keep_reserve()
+    else:
+        supervisor.status(f"the store refuses writes: {refusal}")
+
+
+async def _close(store: Store, data_dir: DataDir) -> None:
+    """Raises StoreUnavailable when something could not be written."""
+    if store.refusal is not None:
+        data_dir.free_reserve()
+    if unwritten := await store.close():
+        raise StoreUnavailable(f"not everything could be written before the end: {unwritten}")
 
 
 class _Core(NamedTuple):
@@ -165,6 +193,7 @@ def _app(core: _Core, store: Store, settings: Settings, clock: Clock, ready: Cal
         batches=core.batches,
         broadcasts=core.broker.hub,
         dsps=Dsps(core.events.channels, store, logs.set_level, settings.channels),
+        refusal=lambda: store.refusal,
     )
 
 
@@ -187,11 +216,12 @@ def _greet(data_dir: DataDir, http: str, mqtt: str, *, first_start: bool) -> Non
     """In full at the first start; later only a person at a terminal is reminded, as the log has a line of its own."""
     program = welcome.program(sys.argv[0], sys.executable)
     running = welcome.Running(program, data_dir.path, data_dir.admin_token, http, mqtt)
-    if first_start:
-        sys.stdout.write(welcome.first_steps(running))
-    elif sys.stdout.isatty():
-        sys.stdout.write(welcome.reminder(running))
-    sys.stdout.flush()
+    with contextlib.suppress(OSError):  # it may go to a file on a disk that is full
+        if first_start:
+            sys.stdout.write(welcome.first_steps(running))
+        elif sys.stdout.isatty():
+            sys.stdout.write(welcome.reminder(running))
+        sys.stdout.flush()
 
 
 def _where(http: str, addresses: dict[str, str]) -> dict[str, str]:

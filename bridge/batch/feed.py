@@ -116,7 +116,7 @@ class Feed:
             self._refused.append((run, (run.key, target.number, reason)))
             return
         if isinstance(error, StoreUnavailable):  # it waits still, and will be read again
-            _log.error("batch task cannot go on", extra={"task": run.key, "error": str(error)})
+            _log.debug("batch task cannot go on", extra={"task": run.key, "error": str(error)})
             self._not_before = asyncio.get_running_loop().time() + _PAUSE
         self._landed(run)
 

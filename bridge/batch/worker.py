@@ -59,7 +59,7 @@ class Worker:
         try:
             await self._store.remove_unfinished_batches()
         except StoreUnavailable as error:  # nobody sees them, and the next start tries again
-            _log.error("unfinished batch tasks cannot be removed", extra={"error": str(error)})
+            _log.debug("unfinished batch tasks cannot be removed", extra={"error": str(error)})
         for task in self._store.open_batches():
             self.open(task)
         self._work = asyncio.get_running_loop().create_task(self._run(list(self._runs.values())), name="batches")
@@ -124,7 +124,7 @@ class Worker:
             try:
                 return await step()
             except StoreUnavailable as error:
-                _log.error("batch tasks cannot go on", extra={"error": str(error)})
+                _log.debug("batch tasks cannot go on", extra={"error": str(error)})
             except Exception:  # a defect in one step must not end the work on all tasks for good
                 _log.exception("a step of the batch tasks failed")
             await asyncio.sleep(_PAUSE)

@@ -162,8 +162,16 @@ class SessionStore(Protocol):
     def note_all_left(self, at: int) -> None:
         """Every client is away, those that were connected since `at`."""
 
-    def keep_gains(self, gains: Gains, done: Callable[[BridgeError | None], None], *, joined: bool = False) -> None:
-        """All or nothing. `joined`: in one transaction with what was given to the store just before."""
+    def keep_gains(
+        self,
+        gains: Gains,
+        done: Callable[[BridgeError | None], None],
+        *,
+        joined: bool = False,
+        owed: bool = False,
+    ) -> None:
+        """All or nothing. `joined`: in one transaction with what was given to the store just before. `owed`: the store
+        tries again until it is closed, and accounts for what it could not write."""
 
-    def keep_losses(self, losses: Losses, done: Callable[[BridgeError | None], None]) -> None:
-        """All or nothing. Needs no room on a full disk."""
+    def keep_losses(self, losses: Losses, done: Callable[[BridgeError | None], None], *, owed: bool = False) -> None:
+        """All or nothing. Needs no room on a full disk. `owed`: as above."""

@@ -36,8 +36,6 @@ _MOST_ENDED = 2_000
 """Rows that go with the sessions that end in one write, roughly."""
 _RETRY = 1.0
 """Seconds after a write that failed."""
-_NOTE_EVERY = 10.0
-"""Seconds between two lines about messages that were not stored."""
 
 
 class Keeping:
@@ -62,7 +60,6 @@ class Keeping:
         self._idle: asyncio.Future[None] | None = None
         self._refused = False
         """A write failed."""
-        self._next_note = 0.0
         self.owed = 0
         """Counts what sessions were owed, ever."""
 
@@ -191,7 +188,7 @@ class Keeping:
             self._flush(joined=True)
 
     async def finish(self) -> None:
-        """Returns when everything is stored that can be."""
+        """Returns when everything is stored that can be. The store tries on with the rest until it is closed."""
         while self.busy:
             self._refused = False
             if not (self._under_way and self._due):
@@ -199,8 +196,22 @@ class Keeping:
             self._idle = self._loop.create_future()
             await self._idle
             if self._refused and not self._due:
-                _log.error("what is kept of sessions is not all written")
                 break
+        self._leave_rest()
+
+    def _leave_rest(self) -> None:
+        """Give the store what the disk refused: it tries on until it is closed, and says what it could not write."""
+        if self._retry is not None:
+            self._retry.cancel()
+        self._again.move_to(self._gathered.gains)
+        while self._ending:
+            self._take_ending()
+        rest, self._gathered = self._gathered, SessionBatch()
+        rest.trim()
+        if rest.gains:
+            self.store.keep_gains(rest.gains, _accounted_for, owed=True)
+        if rest.losses:
+            self.store.keep_losses(rest.losses, _accounted_for, owed=True)
 
     # Writing
 
@@ -250,7 +261,7 @@ class Keeping:
     def _gained(self, batch: SessionBatch, error: BridgeError | None) -> None:
         gains = batch.gains
         if error is not None:
-            self._note_failure(len(gains.copies), error)
+            _log.debug("not written for kept sessions", extra={"count": len(gains.copies), "error": str(error)})
             self._again.add(gains, self._behind(batch), self._ending)
             for (session, place), copy in gains.copies.items():
                 batch.owners[session].not_stored(place, copy.share)
@@ -281,12 +292,6 @@ class Keeping:
             self._retry = None
         self._again.move_to(self._gathered.gains)
         self._flush()
-
-    def _note_failure(self, copies: int, error: BridgeError) -> None:
-        now = self._loop.time()
-        if now >= self._next_note:
-            self._next_note = now + _NOTE_EVERY
-            _log.error("messages for kept sessions not written", extra={"count": copies, "error": str(error)})
 
     def _stored_time(self, expires: float) -> int:
         return self._steady() + max(1, int((expires - self._loop.time()) * 1000)) if expires else 0
@@ -322,3 +327,7 @@ def unpacked(packet: bytes) -> Publish:
 
 def _tell(publish: Publish, kept: Callable[[Publish, ReasonCode], None], stored: bool) -> None:
     kept(publish, ReasonCode.SUCCESS if stored else ReasonCode.IMPLEMENTATION_SPECIFIC_ERROR)
+
+
+def _accounted_for(_: BridgeError | None) -> None:
+    """The store says what it could not write."""

@@ -292,22 +292,20 @@ class Outbound:
         try:
             if kept is not None:
                 count(session, kept)
-        except StoreUnavailable as error:
-            _log.error("message for a kept session dropped", extra={"client": session.client_id, "error": str(error)})
+        except StoreUnavailable:
             session.dropped += 1
+            self._note_drop(session, "messages dropped, their session cannot be read")
             return
         before = session.dropped
         session.enqueue(publish, expires, limits.queued_messages, limits.queued_bytes, share)
         if session.dropped > before:
             self._note_drop(session)
 
-    def _note_drop(self, session: Session) -> None:
+    def _note_drop(self, session: Session, what: str = "messages dropped, too many wait") -> None:
         now = self._loop.time()
         if now >= self._next_note:
             self._next_note = now + _NOTE_EVERY
-            _log.warning(
-                "messages dropped, too many wait", extra={"client": session.client_id, "count": session.dropped}
-            )
+            _log.warning(what, extra={"client": session.client_id, "count": session.dropped})
 
     def _fly(
         self,

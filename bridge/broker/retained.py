@@ -264,7 +264,7 @@ class Retained:
         try:
             expired = self._store.expired_retained(now, PRUNED_AT_ONCE)
         except StoreUnavailable as error:
-            _log.error("cannot look for expired retained messages: %s", error)
+            _log.debug("cannot look for expired retained messages: %s", error)
             expired = []
         for topic in expired:
             message = self._get(topic)

@@ -44,7 +44,10 @@ class MessageStore(Protocol):
     def finish(
         self, seq: int, outcome: Outcome, done: Callable[[bool | BridgeError], None], channel: int | None = None
     ) -> None:
-        """Move one message out of PENDING. `done(False)`: it was not PENDING any more, nothing changed."""
+        """Move one message out of PENDING. `done(False)`: it was not PENDING any more, nothing changed.
+
+        The store tries again until the disk takes it. `done` gets an error only when the store is closed before.
+        """
 
     def remove(
         self, seq: int, done: Callable[[Status | BridgeError | None], None], channel: int | None = None, at: int = 0

@@ -480,6 +480,6 @@ def _settle(result: asyncio.Future[Message | BridgeError], message: Message | Br
 def _uncached_ended(count: int | BridgeError) -> None:
     """What could not be ended now is ended when its device connects, or by its expiry."""
     if isinstance(count, BridgeError):
-        _log.error("messages with ttl 0 of the last run are not ended yet", extra={"error": str(count)})
+        _log.debug("messages with ttl 0 of the last run are not ended yet", extra={"error": str(count)})
     elif count:
         _log.warning("messages with ttl 0 ended with the last run of the daemon", extra={"count": count})

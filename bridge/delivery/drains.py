@@ -42,7 +42,7 @@ class Drains:
             try:
                 more = self._page(outbox)
             except StoreUnavailable as error:
-                _log.error("backlog cannot be read", extra={"device": outbox.device.device_id, "error": str(error)})
+                _log.debug("backlog cannot be read", extra={"device": outbox.device.device_id, "error": str(error)})
                 asyncio.get_running_loop().call_later(_RETRY, self.schedule, outbox)
                 continue
             if more:

@@ -42,5 +42,5 @@ class Expiry:
             if len(due) == _PAGE:
                 delay = _NEXT_PAGE
         except StoreUnavailable as error:
-            _log.error("expiry cannot be read", extra={"error": str(error)})
+            _log.debug("expiry cannot be read", extra={"error": str(error)})
         self._timer = asyncio.get_running_loop().call_later(delay, self.sweep)

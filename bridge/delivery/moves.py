@@ -1,16 +1,10 @@
 """Moves out of PENDING that are decided but not yet committed."""
 
-import asyncio
-import logging
 from collections.abc import Callable
 
 from bridge.delivery.base import MessageStore
 from bridge.model.errors import BridgeError
 from bridge.model.message import Message, Outcome, Status
-
-_log = logging.getLogger(__name__)
-_RETRY = 1.0
-"""Seconds until a move that the disk refused is written again."""
 
 
 class Moves:
@@ -19,7 +13,8 @@ class Moves:
     The decision is made in the event loop and written by the store's guarded statement. A final state is told, and
     shown to readers, only after its commit: whoever reads DELIVERED or FAILED may rely on it through a crash, and on
     the message never being sent again. With `tell_early` DELIVERED alone is told before: the device has the message,
-    but a crash before the commit makes it PENDING again. A move that cannot be written is tried again until it is.
+    but a crash before the commit makes it PENDING again. What the disk refuses is tried again by the store, which says
+    so if it is closed before.
     """
 
     def __init__(self, store: MessageStore, *, tell_early: bool = False) -> None:
@@ -74,11 +69,7 @@ class Moves:
 
     def _write(self, seq: int, outcome: Outcome, told: Callable[[int, Outcome], None], channel: int | None) -> None:
         def done(result: bool | BridgeError) -> None:
-            if isinstance(result, BridgeError):
-                _log.error(
-                    "outcome not written yet", extra={"seq": seq, "status": outcome.status, "error": str(result)}
-                )
-                asyncio.get_running_loop().call_later(_RETRY, self._write, seq, outcome, told, channel)
+            if isinstance(result, BridgeError):  # the store was closed before the disk took it, and accounts for it
                 return
             del self._decided[seq]
             if result and self.ended is not None:

@@ -41,7 +41,7 @@ class Orphans:
     def _told(self, more: bool | BridgeError) -> None:
         self._busy = False
         if isinstance(more, BridgeError):
-            _log.error("ends of messages of removed devices not told yet", extra={"error": str(more)})
+            _log.debug("ends of messages of removed devices not told yet", extra={"error": str(more)})
             if not self._stopped:
                 self._timer = asyncio.get_running_loop().call_later(_RETRY, self._retry)
         elif more or self._again:

@@ -73,13 +73,13 @@ class Schedule:
         try:
             self._released(released)
         except StoreUnavailable as error:
-            _log.error("released messages cannot be sent yet", extra={"error": str(error)})
+            _log.debug("released messages cannot be sent yet", extra={"error": str(error)})
             asyncio.get_running_loop().call_later(_EVERY, self._tell, released)
             return
         self._look()
 
     def _fail(self, error: BridgeError) -> None:
-        _log.error("scheduled messages cannot be released yet", extra={"error": str(error)})
+        _log.debug("scheduled messages cannot be released yet", extra={"error": str(error)})
         self._look_in(_EVERY)
 
     def _look_in(self, seconds: float) -> None:

@@ -98,4 +98,4 @@ class Upkeep:
 def _complain(what: str, error: BridgeError | None) -> None:
     """What was not written is written the next time."""
     if error is not None:
-        _log.error("cannot %s", what, extra={"error": str(error)})
+        _log.debug("cannot %s", what, extra={"error": str(error)})

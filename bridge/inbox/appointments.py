@@ -74,7 +74,7 @@ class Appointments:
             self._earliest = self._store.next_due()
             self._plan()
         except StoreUnavailable as error:
-            _log.error("confirmed notifications not processed yet", extra={"error": str(error)})
+            _log.debug("confirmed notifications not processed yet", extra={"error": str(error)})
             self._plan(_RETRY)
 
     def _busy(self) -> bool:

@@ -16,7 +16,8 @@ class NotificationStore(Protocol):
     def enter(
         self, notices: Sequence[Notice], now: int, done: Callable[[list[Notification] | BridgeError], None]
     ) -> None:
-        """Returns at once; `done` is called after the commit. Order is kept."""
+        """Returns at once; `done` is called after the commit. Order is kept. What the disk refuses is tried again until
+        the store is closed."""
 
     def post(self, notice: Notice, now: int, done: Callable[[Notification | BridgeError], None]) -> None:
         """The same for what an application posts."""

@@ -66,7 +66,7 @@ class Inbox:
             self.enter(notice)
 
     def enter(self, notice: Notice) -> None:
-        """Returns at once, never raises; what the disk refuses is tried again."""
+        """Returns at once, never raises; what the disk refuses is tried again by the store."""
         self._intake.put(notice)
 
     async def post(self, notice: Notice) -> Notification:
@@ -143,5 +143,5 @@ class Inbox:
             try:
                 await self._store.prune_notifications(self._time.now_within(self._age) - self._age)
             except StoreUnavailable as error:
-                _log.error("cannot prune notifications", extra={"error": str(error)})
+                _log.debug("cannot prune notifications", extra={"error": str(error)})
             await asyncio.sleep(_PRUNE_EVERY)

@@ -1,9 +1,7 @@
 """Notices on their way into the store: one write at a time carries all that came while the last one ran."""
 
-import asyncio
 import logging
 from collections import deque
-from functools import partial
 from itertools import islice
 
 from bridge.inbox.base import NotificationStore
@@ -16,8 +14,6 @@ _AT_ONCE = 256
 """Notices in one write: it shares its commit with messages, which wait for it."""
 _MOST_WAITING = 50_000
 """What devices say faster than the disk can take it is counted and left out, instead of filling the memory."""
-_RETRY = 1.0
-"""Seconds until what the disk refused is written again."""
 
 
 class Intake:
@@ -25,8 +21,7 @@ class Intake:
         self._store = store
         self._clock = clock
         self._waiting: deque[Notice] = deque()
-        self._writing: list[Notice] = []
-        self._timer: asyncio.TimerHandle | None = None
+        self._writing = False
         self._left_out = 0
         self._closed = False
 
@@ -40,33 +35,24 @@ class Intake:
     def flush(self) -> None:
         """Hand over what waits, to a store that is about to be closed."""
         self._closed = True
-        if self._timer is not None:
-            self._timer.cancel()
         while self._waiting:
             self._write()
 
     def _go_on(self) -> None:
-        if self._waiting and not self._writing and self._timer is None and not self._closed:
+        if self._waiting and not self._writing and not self._closed:
             self._write()
 
     def _write(self) -> None:
-        part = self._writing = list(islice(self._waiting, _AT_ONCE))
+        self._writing = True
+        part = list(islice(self._waiting, _AT_ONCE))
         for _ in part:
             self._waiting.popleft()
-        self._store.enter(part, self._clock(), partial(self._written, part))
+        self._store.enter(part, self._clock(), self._written)
 
-    def _written(self, part: list[Notice], result: list[Notification] | BridgeError) -> None:
-        self._writing = []
-        if isinstance(result, BridgeError):
-            _log.error("notifications not written yet", extra={"count": len(part), "error": str(result)})
-            if not self._closed:
-                self._waiting.extendleft(reversed(part))
-                self._timer = asyncio.get_running_loop().call_later(_RETRY, self._again)
+    def _written(self, _: list[Notification] | BridgeError) -> None:
+        """An error: the store is closed, and accounts for what it could not write."""
+        self._writing = False
         if self._left_out:
             _log.warning("notifications left out: more than the disk takes", extra={"count": self._left_out})
             self._left_out = 0
-        self._go_on()
-
-    def _again(self) -> None:
-        self._timer = None
         self._go_on()

@@ -36,6 +36,7 @@ BridgeError
 ├── TooBroad               to answer, more would have to be looked through than is allowed
 ├── BadSettings            the configuration asks for something that cannot work
 └── StoreUnavailable       the disk or the database refuses; nothing was accepted
+    └── OutcomeUnknown     the disk failed at the last step: whether it was stored shows after a crash
 """
 
 
@@ -160,6 +161,10 @@ class TooManyWaiting(BridgeError):
 
 
 class StoreUnavailable(BridgeError):
+    pass
+
+
+class OutcomeUnknown(StoreUnavailable):
     pass
 
 

@@ -46,7 +46,8 @@ class DeviceStore(Protocol):
 
     def note(self, sightings: Sequence[Sighting], done: Callable[[bool | BridgeError], None]) -> None:
         """Write down when devices, each named once, were connected, and tell whoever wants to know in the same
-        transaction. Returns at once, as `MessageStore` does. `done(True)`: `tell_riders` has something to do."""
+        transaction. Returns at once, as `MessageStore` does. `done(True)`: `tell_riders` has something to do. The store
+        tries again, in order, until the disk takes it or the store is closed."""
 
     def end_last_run(self, at: int, done: Callable[[bool | BridgeError], None]) -> None:
         """Likewise, some of those who are written down as online went offline at `at`. `done(True)`: that was all."""

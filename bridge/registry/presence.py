@@ -24,9 +24,9 @@ _MOST_WAITING = 50_000
 class Presence:
     """Implements `bridge.broker.base.ConnectionListener`.
 
-    One write at a time carries all that came while the last one ran, each change in its turn. While the disk refuses
-    to take any, the latest state of each device is kept and written when it does: memory is bounded by the number of
-    devices, and whoever is told hears how things are, if not each step.
+    One write at a time carries all that came while the last one ran, each change in its turn. What the disk refuses is
+    tried again by the store; when too much waits behind it, only the latest state of each device is kept: memory is
+    bounded, and whoever is told hears how things are, if not each step.
     """
 
     def __init__(self, store: DeviceStore, clock: Clock) -> None:
@@ -125,8 +125,7 @@ class Presence:
 
     def _written(self, part: Iterable[Sighting], owed: bool | BridgeError) -> None:
         self._writing = {}
-        if isinstance(owed, BridgeError):
-            self._refused("connection changes", owed)
+        if isinstance(owed, BridgeError):  # the store is closed, and accounts for what it could not write
             return
         for sighting in part:
             if self._latest.get(sighting.device) is sighting:
@@ -151,7 +150,7 @@ class Presence:
         self._go_on()
 
     def _refused(self, what: str, error: BridgeError) -> None:
-        _log.error("%s not written yet", what, extra={"error": str(error)})
+        _log.debug("%s not written yet", what, extra={"error": str(error)})
         self._busy = False
         if not self._stopped:
             self._waiting.clear()

@@ -159,7 +159,7 @@ class Rules:
                 del self._unread[rule_id]
                 self._take(rule_id, route)
         except StoreUnavailable as error:
-            _log.error("changed rules not read yet", extra={"count": len(self._unread), "error": str(error)})
+            _log.debug("changed rules not read yet", extra={"count": len(self._unread), "error": str(error)})
             self._timer = asyncio.get_running_loop().call_later(_RETRY, self._read)
 
     def _take(self, rule_id: str, route: Route | None) -> None:

@@ -10,7 +10,8 @@ from pathlib import Path
 from sqlite_utils import Database
 
 from bridge import private_files
-from bridge.model.errors import StoreUnavailable
+from bridge.model.errors import OutcomeUnknown, StoreUnavailable
+from bridge.store.damage import report
 from bridge.store.schema import MIGRATIONS, NAMES
 
 BUSY_TIMEOUT = 5.0
@@ -79,6 +80,36 @@ def migrate(connection: sqlite3.Connection) -> None:
             MIGRATIONS.apply(database)
 
 
+class Unsettled(sqlite3.OperationalError):
+    """A commit has failed, and it is not known what a crash would make of it: see `commit`."""
+
+
+def commit(connection: sqlite3.Connection) -> None:
+    """Commits, or raises an error after which nothing of the transaction is left for certain; Unsettled if that cannot
+    be had.
+
+    SQLite rolls a transaction back in memory when its commit fails. But when the frames were written and only the sync
+    failed (SQLITE_IOERR_FSYNC), they stay in the WAL behind its end, and whoever recovers the WAL after a crash finds
+    them complete. The next transaction writes over them, so one is made at once.
+    """
+    try:
+        connection.commit()
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_IOERR:
+            raise
+        try:
+            touch(connection)
+        except sqlite3.Error:
+            raise Unsettled(str(error)) from error
+        raise
+
+
+def touch(connection: sqlite3.Connection) -> None:
+    """The smallest write that there is: one page, with what is in it already."""
+    [version] = connection.execute("PRAGMA user_version").fetchone()
+    connection.execute(f"PRAGMA user_version = {version}")
+
+
 class refusing:
     """`with refusing():` errors of the database leave as StoreUnavailable. A class, because reads are hot."""
 
@@ -86,7 +117,10 @@ class refusing:
         pass
 
     def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
+        if isinstance(error, Unsettled):
+            raise OutcomeUnknown(str(error)) from error
         if isinstance(error, sqlite3.Error):
+            report(error)
             raise StoreUnavailable(str(error)) from error
 
 
@@ -97,7 +131,7 @@ def transaction(connection: sqlite3.Connection) -> Iterator[None]:
         try:
             insist(connection, "BEGIN IMMEDIATE")
             yield
-            connection.execute("COMMIT")
+            commit(connection)
         finally:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")

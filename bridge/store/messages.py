@@ -22,6 +22,7 @@ from bridge.store.endings import Endings
 from bridge.store.journal import Change, Journal
 from bridge.store.rows import Row, added_row, outcome_row, read_device, read_message, read_some
 from bridge.store.writer import Add, Finish, Other, Telling, Writer
+from bridge.store.writes import OUTCOMES, Debt
 
 MOST_LISTED = 8 * 1024 * 1024
 """Characters of content after which `messages` ends."""
@@ -66,7 +67,8 @@ class Messages:
         self, seq: int, outcome: Outcome, done: Callable[[bool | BridgeError], None], channel: int | None = None
     ) -> None:
         if outcome.status in self._endings.announced:
-            self._writer.put(Telling(partial(self._endings.finish, seq, outcome, channel), done))
+            owed = Debt(OUTCOMES, 1, seq)
+            self._writer.put(Telling(partial(self._endings.finish, seq, outcome, channel), done, owed))
             return
         self._writer.put(Finish((seq, *outcome_row(outcome)), done, channel))
 

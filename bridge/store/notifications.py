@@ -19,6 +19,7 @@ from bridge.store.journal import Journal
 from bridge.store.rows import Row
 from bridge.store.series import IMPORTANCES, NUMBER_BITS, Keys, series_of, within
 from bridge.store.writer import Other, Telling, Writer
+from bridge.store.writes import Debt
 
 T = TypeVar("T")
 TellNotification: TypeAlias = Callable[[Notification, int], str]
@@ -45,7 +46,8 @@ class Notifications:
     def enter(
         self, notices: Sequence[Notice], now: int, done: Callable[[list[Notification] | BridgeError], None]
     ) -> None:
-        self._writer.put(Other(lambda connection: writes.enter(connection, notices, now), done))
+        owed = Debt("notifications", len(notices))
+        self._writer.put(Other(lambda connection: writes.enter(connection, notices, now), done, grows=True, owed=owed))
 
     async def mark_read(self, project: str, notification_id: str, read: bool) -> Notification:
         def run(connection: sqlite3.Connection) -> Notification | UnknownNotification:

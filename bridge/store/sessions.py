@@ -23,9 +23,11 @@ from bridge.store.connection import refusing
 from bridge.store.rows import Row
 from bridge.store.statements import SIZES
 from bridge.store.writer import Other, Writer
+from bridge.store.writes import Debt
 
 ALL_LEFT = "UPDATE session SET left_at = ? WHERE left_at IS NULL"
 """Once, at the start. Reads all sessions, as the start does anyway."""
+SESSIONS = Debt("changes of kept MQTT sessions")
 logger = logging.getLogger(__name__)
 
 
@@ -76,17 +78,24 @@ class Sessions:
 
         self._writer.put(Other(run, _noted))
 
-    def keep_gains(self, gains: Gains, done: Callable[[BridgeError | None], None], *, joined: bool = False) -> None:
+    def keep_gains(
+        self,
+        gains: Gains,
+        done: Callable[[BridgeError | None], None],
+        *,
+        joined: bool = False,
+        owed: bool = False,
+    ) -> None:
         def run(connection: sqlite3.Connection) -> None:
             add(connection, gains)
 
-        self._writer.put(Other(run, done, grows=True, joined=joined))
+        self._writer.put(Other(run, done, grows=True, joined=joined, owed=SESSIONS if owed else None))
 
-    def keep_losses(self, losses: Losses, done: Callable[[BridgeError | None], None]) -> None:
+    def keep_losses(self, losses: Losses, done: Callable[[BridgeError | None], None], *, owed: bool = False) -> None:
         def run(connection: sqlite3.Connection) -> None:
             remove(connection, losses)
 
-        self._writer.put(Other(run, done))
+        self._writer.put(Other(run, done, owed=SESSIONS if owed else None))
 
 
 def add(connection: sqlite3.Connection, gains: Gains) -> None:
@@ -135,4 +144,4 @@ def owed(rows: Iterable[Row]) -> list[Owed]:
 
 def _noted(error: BridgeError | None) -> None:
     if isinstance(error, BridgeError):
-        logger.error("when clients left is not noted: %s", error)
+        logger.debug("when clients left is not noted: %s", error)

@@ -10,6 +10,7 @@ from bridge.model.record import Sighting
 from bridge.store import presence_writes as writes
 from bridge.store.presence_writes import Audience, TellConnection
 from bridge.store.writer import Telling, Writer
+from bridge.store.writes import Debt
 
 
 class Sightings:
@@ -29,8 +30,10 @@ class Sightings:
 
     def note(self, sightings: Sequence[Sighting], done: Callable[[bool | BridgeError], None]) -> None:
         """Of different devices; one that was removed meanwhile is passed over. `done(True)`: there are devices behind
-        gateways still to be told of, see `tell_riders`."""
-        self._writer.put(Telling(partial(writes.note, self._audience, list(sightings)), done))
+        gateways still to be told of, see `tell_riders`. What the disk refuses is tried again, in order, until the store
+        is closed."""
+        owed = Debt("connections and disconnections of devices", len(sightings))
+        self._writer.put(Telling(partial(writes.note, self._audience, list(sightings)), done, owed))
 
     def end_last_run(self, at: int, done: Callable[[bool | BridgeError], None]) -> None:
         """A page of those who are written down as online went offline at that time, as far as anybody can tell.

@@ -16,8 +16,10 @@ from bridge.store.batches import Batches
 from bridge.store.changes import Changes
 from bridge.store.clock_state import save_clock, saved_clock
 from bridge.store.connection import open_connection, refusing
+from bridge.store.damage import WATCHERS
 from bridge.store.directory import Directory
 from bridge.store.events import Events
+from bridge.store.guard import Guard
 from bridge.store.management import Management
 from bridge.store.messages import Messages
 from bridge.store.notifications import Notifications
@@ -28,6 +30,7 @@ from bridge.store.search import Searches
 from bridge.store.sessions import Sessions
 from bridge.store.settings import StoreSettings
 from bridge.store.sightings import Sightings
+from bridge.store.unwritten import Unwritten
 from bridge.store.webhooks import Webhooks
 from bridge.store.writer import Other, Writer
 
@@ -43,6 +46,8 @@ CLOCK_EVERY = 1.0
 CLOCK_SAVED_EVERY = 60_000
 """Milliseconds: how much of steady time is lost at most when the machine loses power and boots with a clock in the
 past."""
+WATCH_EVERY = 1.0
+"""Seconds between two looks for the files of the database."""
 
 
 class Store(Messages, Orphans, Notifications, Sightings, Events, Webhooks, Batches, Retained, Sessions, Directory):
@@ -77,10 +82,13 @@ class Store(Messages, Orphans, Notifications, Sightings, Events, Webhooks, Batch
         with contextlib.ExitStack() as opened:
             if path == MEMORY:
                 path = Path(opened.enter_context(tempfile.TemporaryDirectory()), "bridge.db")
-            store = cls(Path(path), clock, loop or asyncio.get_running_loop(), settings or StoreSettings(), opened)
+            with refusing():
+                store = cls(Path(path), clock, loop or asyncio.get_running_loop(), settings or StoreSettings(), opened)
             store._opened = opened.pop_all()
         store._writer.start()
+        WATCHERS.append(store._guard.failed)
         store._repeat("look", LOOK_EVERY, store.look)
+        store._repeat("watch", WATCH_EVERY, store._guard.look)
         store._repeat("prune", prune_every, store._start_pruning)
         if store._time.lasting:
             store._save_clock()
@@ -114,6 +122,8 @@ class Store(Messages, Orphans, Notifications, Sightings, Events, Webhooks, Batch
         self._pruning: asyncio.Task[None] | None = None
         self._searches = Searches(searched, loop)
         self._management = Management(Admin.open(path, clock), loop)
+        self._guard = Guard(path, self._writer, written, loop)
+        self._writer.on_damage = self._guard.failed
         self._opened = contextlib.ExitStack()
 
     async def find_messages(self, project: str, device: int | None, inquiry: Inquiry) -> Page:
@@ -125,11 +135,21 @@ class Store(Messages, Orphans, Notifications, Sightings, Events, Webhooks, Batch
         with contextlib.suppress(StoreUnavailable):
             await self._writer.request(lambda _: None)
 
+    @property
+    def refusal(self) -> str | None:
+        """Why the store refuses writes; None while it takes them."""
+        return self._writer.outage.reason
+
+    def on_outage(self, callback: Callable[[str | None], None]) -> None:
+        """`callback(refusal)` when the store begins to refuse writes, and when it takes them again."""
+        self._writer.outage.changed = callback
+
     async def manage(self, action: Callable[[Admin], T]) -> T:
         """Runs `action` in another thread, one after the other; what it changed is noticed before this returns.
 
         Raises what `action` raises, and StoreUnavailable.
         """
+        self._writer.check()
         try:
             return await self._management.run(action)
         finally:
@@ -139,8 +159,12 @@ class Store(Messages, Orphans, Notifications, Sightings, Events, Webhooks, Batch
         """Returns once it is durable. Raises StoreUnavailable."""
         await self.manage(lambda admin: admin.add_revocation(jti, until))
 
-    async def close(self) -> None:
-        """Commits what is queued; later writes are refused. May be called again."""
+    async def close(self) -> Unwritten:
+        """Commits what is queued; later writes are refused. May be called again.
+
+        What nobody asks for again, the outcomes of messages above all, is tried for a few seconds; returns, and logs,
+        what could not be written.
+        """
         for timer in self._timers.values():
             timer.cancel()
         if self._pruning:
@@ -149,8 +173,15 @@ class Store(Messages, Orphans, Notifications, Sightings, Events, Webhooks, Batch
             self._save_clock()
         await self._management.close()
         await self._searches.close()
-        await self._writer.close()
+        unwritten = Unwritten(await self._writer.close())
+        await self._guard.finish()
+        if unwritten:
+            extra = {"count": str(unwritten), "messages": unwritten.messages(self._reader)}
+            logger.error("not written before the store was closed", extra=extra)
+        if self._guard.failed in WATCHERS:
+            WATCHERS.remove(self._guard.failed)
         self._opened.close()
+        return unwritten
 
     async def prune(self) -> int:
         """Deletes finished messages that are older than the settings ask for; says how many. Runs by itself, too."""
@@ -166,7 +197,7 @@ class Store(Messages, Orphans, Notifications, Sightings, Events, Webhooks, Batch
             try:
                 action()
             except StoreUnavailable as error:
-                logger.error("cannot %s: %s", name, error)
+                logger.debug("cannot %s: %s", name, error)
 
         self._timers[name] = self._loop.call_later(seconds, act)
 
@@ -196,7 +227,7 @@ class Store(Messages, Orphans, Notifications, Sightings, Events, Webhooks, Batch
             await self.prune()
             await self.forget()
         except StoreUnavailable as error:
-            logger.error("cannot prune: %s", error)
+            logger.debug("cannot prune: %s", error)
 
 
 def _clock_saved(error: BridgeError | None) -> None:

@@ -12,9 +12,11 @@ from bridge.store.connection import refusing
 from bridge.store.journal import Journal
 from bridge.store.rows import Row
 from bridge.store.writer import Other, Telling, Writer
+from bridge.store.writes import Debt
 
 WAITING_PUSHES = "SELECT action, position, device, queued_at, attempts, due FROM push ORDER BY action, position"
 PUSH_RECORDS = "SELECT action FROM push_record"
+RESULT = Debt("results of pushes")
 NEWEST = (1 << 63) - 1
 MOST_READ = 4 * 1024 * 1024
 """Characters of content after which a page of dead letters ends."""
@@ -69,7 +71,7 @@ class Webhooks:
         def run(connection: sqlite3.Connection) -> None:
             connection.execute(statements.END_PUSH, (push.action, push.position))
 
-        self._writer.put(Other(run, done))
+        self._writer.put(Other(run, done, owed=RESULT))
 
     def postpone_push(self, push: Waiting, now: int, error: str, done: Callable[[BridgeError | None], None]) -> None:
         """It has failed: its `attempts` and `due` are new."""
@@ -78,7 +80,7 @@ class Webhooks:
             connection.execute(statements.POSTPONE_PUSH, (push.attempts, push.due, push.action, push.position))
             connection.execute(statements.NOTE_ERROR, (error, now, push.action))
 
-        self._writer.put(Other(run, done))
+        self._writer.put(Other(run, done, owed=RESULT))
 
     def give_up_push(
         self, push: Waiting, now: int, error: str, keep: int, done: Callable[[BridgeError | None], None]
@@ -93,7 +95,7 @@ class Webhooks:
             gone = connection.execute(statements.PRUNE_DEAD_LETTERS, (push.action, push.action, keep)).rowcount
             connection.execute(statements.COUNT_DROPPED, (gone, push.action))
 
-        self._writer.put(Telling(run, done))
+        self._writer.put(Telling(run, done, owed=RESULT))
 
     def dead_letters(self, action: int, page: Page) -> FoundDeadLetters:
         """Newest first. Ends early rather than return more than a few MiB of content; at least one if there is one."""

@@ -25,7 +25,14 @@ error of the database (disk full, I/O) rolls the batch back. Its adds and all el
 StoreUnavailable, and what is left gets another chance: on a full disk the end of a delivery needs no room, and must not
 be lost for the sake of a new message. If that fails as well, everybody gets StoreUnavailable. The thread lives on and
 tries the next batch from the start. Every write gets exactly one result, and results reach the loop in the order of the
-writes, one wake-up a batch.
+writes, one wake-up a batch. A batch that meets a damaged page is halved until the write that needs the page is alone.
+
+Outages. From the first refused write on, `outage` says why, until a write that needs room is taken. Once a second the
+smallest write that there is finds out.
+
+What is owed. Nobody asks again for some writes, the outcome of a message above all. They are not refused: the writer
+keeps them, and tries again once a second, and for a few seconds when it is closed. What cannot be written even then is
+what `close` returns.
 """
 
 import asyncio
@@ -34,17 +41,30 @@ import queue
 import sqlite3
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from itertools import chain, groupby
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
-from bridge.model.errors import BridgeError, DuplicateMessage, StoreUnavailable, UnknownDevice, Withdrawn
+from bridge.model.errors import BridgeError, OutcomeUnknown, StoreUnavailable
 from bridge.model.event import Extent
-from bridge.model.message import Status
-from bridge.store.batch_statements import CLAIM
-from bridge.store.journal import Change, Journal, TellStatus
-from bridge.store.rows import CREATED_AT, Row
-from bridge.store.statements import ADD, FINISH, MOST_ROWS, REMOVE
+from bridge.store.connection import Unsettled, commit, touch
+from bridge.store.damage import is_damage
+from bridge.store.execution import Run, merged, one_by_one
+from bridge.store.journal import Journal, TellStatus
+from bridge.store.outage import Outage
+from bridge.store.writes import (
+    APART,
+    Add,
+    Debt,
+    Finish,
+    Other,
+    Telling,
+    Write,
+    is_joined,
+    is_ordered,
+    needs_room,
+    owed_by,
+)
+
+__all__ = ["Add", "Finish", "Other", "Telling", "Writer"]
 
 T = TypeVar("T")
 logger = logging.getLogger(__name__)
@@ -52,50 +72,22 @@ logger = logging.getLogger(__name__)
 BATCH = 512
 """Writes after which a transaction takes no more (it may have twice as many): bounds how long others wait for it, other
 processes included."""
-
-
-@dataclass(slots=True)
-class Add:
-    row: Row
-    done: Callable[[Any], None]
-    channel: int | None = None
-    claim: Row | None = None
-    """The target of a batch task that the message is for, as in `CLAIM`: both are written, or neither."""
-
-
-@dataclass(slots=True)
-class Finish:
-    row: Row
-    done: Callable[[Any], None]
-    channel: int | None = None
-
-
-@dataclass(slots=True)
-class Other:
-    run: Callable[[sqlite3.Connection], Any]
-    done: Callable[[Any], None]
-    grows: bool = False
-    """Whether it makes the database larger."""
-    joined: bool = False
-    """Whether it goes into the transaction of the write before it."""
-
-
-@dataclass(slots=True)
-class Telling:
-    """Any other write that makes events."""
-
-    run: Callable[[sqlite3.Connection, Journal], Any]
-    done: Callable[[Any], None]
-
-
-Write: TypeAlias = Add | Finish | Other | Telling
+RETRY = 1.0
+"""Seconds between two attempts to write while writes are refused."""
+CLOSE_WAIT = 3.0
+"""Seconds for which `close` tries to write what is owed."""
+CLOSE_PAUSE = 0.25
 END: list[Write] = []
-APART = (Other, Telling)
-Run: TypeAlias = Callable[[sqlite3.Connection, Journal, list[Write]], list[Any]]
 
 
-class Unexpected(Exception):
-    """A merged statement did not do what all its callers expect."""
+class Ran(NamedTuple):
+    """What became of a batch."""
+
+    results: list[Any]
+    events: Mapping[int, Extent]
+    """What was appended to each channel."""
+    error: sqlite3.Error | None = None
+    """Because of which some results are StoreUnavailable."""
 
 
 class Writer:
@@ -109,6 +101,13 @@ class Writer:
         self._idle: asyncio.Future[None] | None = None
         self._queue: queue.SimpleQueue[list[Write]] = queue.SimpleQueue()
         self._closed = False
+        self._owed: list[Write] = []
+        """What was refused and is tried again, in order."""
+        self._retry: asyncio.TimerHandle | None = None
+        self._suspended = ""
+        self.outage = Outage(lambda: loop.time())  # noqa: PLW0108  tests move the time of a loop
+        self.on_damage: Callable[[sqlite3.Error], None] | None = None
+        """Called in the loop with an error that says that the database is damaged."""
         self.tell_status: TellStatus | None = None
         """Needed before the first message that names a channel."""
         self.on_events: Callable[[Mapping[int, Extent]], None] | None = None
@@ -123,10 +122,18 @@ class Writer:
     def put(self, write: Write) -> None:
         if self._closed:
             self._loop.call_soon(write.done, StoreUnavailable("the store is closed"))
-            return
-        if not self._waiting:
-            self._loop.call_soon(self._hand_over)
-        self._waiting.append(write)
+        elif self._suspended or (self._owed and is_ordered(write)):
+            self._refuse_one(write, self._suspended)
+        else:
+            if not self._waiting:
+                self._loop.call_soon(self._hand_over)
+            self._waiting.append(write)
+
+    def _refuse_one(self, write: Write, reason: str) -> None:
+        if owed_by(write) is not None:
+            self._owed.append(write)
+        else:
+            self._loop.call_soon(write.done, StoreUnavailable(reason))
 
     def _hand_over(self) -> None:
         """One batch at a time: what comes meanwhile waits here, because waking the thread costs more than a write."""
@@ -139,17 +146,55 @@ class Writer:
         batch, self._waiting = self._waiting[:end], self._waiting[end:]
         self._queue.put(batch)
 
-    def _committed(self, batch: list[Write], results: list[Any], events: Mapping[int, Extent]) -> None:
+    def _committed(self, batch: list[Write], ran: Ran) -> None:
         self._busy = False
+        results = ran.results
+        if ran.error is not None:
+            batch, results = self._refused(batch, results, ran.error)
+        elif self.outage.reason is not None and not self._suspended and any(map(needs_room, batch)):
+            self.outage.end()
         self._hand_over()  # first, so that the thread has work while the results are delivered
-        if events and self.on_events is not None:
+        if ran.events and self.on_events is not None:
             try:
-                self.on_events(events)
+                self.on_events(ran.events)
             except Exception:  # a defect of the listener must not keep the results from those who wrote
                 logger.exception("a listener failed to take new events")
         deliver(batch, results)
         if self._idle is not None and not self._busy and not self._waiting:
             self._idle.set_result(None)
+            self._idle = None
+
+    def _refused(self, batch: list[Write], results: list[Any], error: sqlite3.Error) -> tuple[list[Write], list[Any]]:
+        """Keeps what is owed, and plans the next attempt. Returns whom to tell what."""
+        told = []
+        for write, result in zip(batch, results, strict=True):
+            if isinstance(result, StoreUnavailable) and owed_by(write) is not None:
+                self._owed.append(write)
+            else:
+                told.append((write, result))
+        if self._owed:
+            self._owed += filter(is_ordered, self._waiting)
+            self._waiting = [write for write in self._waiting if not is_ordered(write)]
+        count = sum(isinstance(result, StoreUnavailable) and not is_probe(write) for write, result in told)
+        self.outage.refuse(count, str(error))
+        if is_damage(error) and self.on_damage is not None:
+            self.on_damage(error)
+        if self._retry is None and not self._closed:
+            self._retry = self._loop.call_later(RETRY, self._try_again)
+        return [write for write, _ in told], [result for _, result in told]
+
+    def _try_again(self) -> None:
+        self._retry = None
+        if not self._suspended:
+            self.outage.tell()
+            self._put_owed()
+
+    def _put_owed(self) -> None:
+        """In front of what came later, and behind both a write that finds out whether the disk takes more."""
+        self._waiting[:0] = self._owed
+        self._owed = []
+        self._waiting.append(Other(touch, no_matter, grows=True))
+        self._hand_over()
 
     def request(self, run: Callable[[sqlite3.Connection], T]) -> asyncio.Future[T]:
         """Runs in the next transaction. The future has its result after the commit, or StoreUnavailable."""
@@ -166,26 +211,65 @@ class Writer:
         self.put(Other(run, done))
         return future
 
-    async def close(self) -> None:
-        """Works off what was put; later writes are refused. The connection is free again."""
+    def probe(self) -> None:
+        """Another connection was refused a write for want of room: find out whether this one is."""
+        if self.outage.reason is None and not self._closed:
+            self.put(Other(touch, no_matter, grows=True))
+
+    def check(self) -> None:
+        """Raises StoreUnavailable while the writer is suspended."""
+        if self._suspended:
+            raise StoreUnavailable(self._suspended)
+
+    async def suspend(self, reason: str) -> None:
+        """Refuses all writes from now on but those that are owed, which wait for `close`. Returns when the thread has
+        nothing to do."""
+        self._suspended = reason
+        waiting, self._waiting = self._waiting, []
+        for write in waiting:
+            self._refuse_one(write, reason)
+        self.outage.last(reason)
+        await self._become_idle()
+
+    async def close(self) -> list[Debt]:
+        """Works off what was put; later writes are refused. The connection is free again.
+
+        Returns what could not be written and will not be.
+        """
         self._closed = True
+        if self._retry is not None:
+            self._retry.cancel()
         self._hand_over()
-        if self._busy:
-            self._idle = self._loop.create_future()
-            await self._idle
+        await self._become_idle()
+        deadline = self._loop.time() + CLOSE_WAIT
+        while self._owed:
+            self._put_owed()
+            await self._become_idle()
+            if self._loop.time() > deadline:
+                break
+            if self._owed:
+                await asyncio.sleep(CLOSE_PAUSE)
         self._queue.put(END)
         await asyncio.to_thread(self._thread.join)
+        left, self._owed = self._owed, []
+        deliver(left, [StoreUnavailable("the store is closed")] * len(left))
+        return [owed for write in left if (owed := owed_by(write)) is not None]
+
+    async def _become_idle(self) -> None:
+        while self._busy or self._waiting:
+            if self._idle is None:
+                self._idle = self._loop.create_future()
+            await self._idle
 
     def _work(self) -> None:
         while batch := self._queue.get():
-            results, events = self._run(batch)
+            ran = self._run(batch)
             try:
-                self._loop.call_soon_threadsafe(self._committed, batch, results, events)
+                self._loop.call_soon_threadsafe(self._committed, batch, ran)
             except RuntimeError:  # the loop was closed without closing the store: nobody is left to be told
                 break
 
-    def _run(self, batch: list[Write]) -> tuple[list[Any], Mapping[int, Extent]]:
-        """The result of each write, and what was appended to each channel."""
+    def _run(self, batch: list[Write]) -> Ran:
         try:
             try:
                 return self._commit(merged, batch)
@@ -194,143 +278,50 @@ class Writer:
             except Exception:  # whatever it is shows again, in the write that it belongs to
                 return self._commit(one_by_one, batch)
         except sqlite3.Error as error:
-            logger.error("cannot write: %s", error)
-            refused = StoreUnavailable(str(error))
-            others = [write for write in batch if not needs_room(write)]
-            if len(others) == len(batch):
-                return [refused] * len(batch), {}
-            left, events = self._run(others) if others else ([], {})
-            results = iter(left)
-            return [refused if needs_room(write) else next(results) for write in batch], events
+            if is_damage(error) and (middle := middle_of(batch)):
+                return together(self._run(batch[:middle]), self._run(batch[middle:]))
+            return self._refuse(batch, error)
 
-    def _commit(self, run: Run, batch: list[Write]) -> tuple[list[Any], Mapping[int, Extent]]:
+    def _refuse(self, batch: list[Write], error: sqlite3.Error) -> Ran:
+        """All but what needs no room, which gets another chance."""
+        refused = OutcomeUnknown(str(error)) if isinstance(error, Unsettled) else StoreUnavailable(str(error))
+        others = [write for write in batch if not needs_room(write)]
+        if not others or len(others) == len(batch):
+            return Ran([refused] * len(batch), {}, error)
+        left = self._run(others)
+        results = iter(left.results)
+        return Ran([refused if needs_room(write) else next(results) for write in batch], left.events, error)
+
+    def _commit(self, run: Run, batch: list[Write]) -> Ran:
         journal = Journal(self._connection, self.tell_status)
         try:
             if any(type(write) in APART for write in batch):  # it may start with a SELECT
                 self._connection.execute("BEGIN IMMEDIATE")
             results = run(self._connection, journal, batch)
-            self._connection.commit()
+            commit(self._connection)
         finally:
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
-        return results, journal.written
+        return Ran(results, journal.written)
 
 
-def tells(write: Write) -> bool:
-    """Whether it makes events."""
-    return isinstance(write, Telling) or (isinstance(write, Add | Finish) and write.channel is not None)
+def together(first: Ran, second: Ran) -> Ran:
+    """Two batches that ran one after the other."""
+    events = dict(first.events)
+    for channel, extent in second.events.items():
+        before = events.get(channel)
+        if before is not None:
+            extent = Extent(before.first, extent.last, before.oldest, before.size + extent.size)  # noqa: PLW2901
+        events[channel] = extent
+    return Ran(first.results + second.results, events, second.error or first.error)
 
 
-def needs_room(write: Write) -> bool:
-    """Whether it makes the database larger."""
-    return type(write) is Add or tells(write) or (type(write) is Other and write.grows)
-
-
-def is_joined(write: Write) -> bool:
-    return type(write) is Other and write.joined
-
-
-def merged(connection: sqlite3.Connection, journal: Journal, batch: list[Write]) -> list[Any]:
-    """Results of all writes if each went as expected. Raises Unexpected or an error of the database otherwise."""
-    results: list[Any] = []
-    for apart, group in groupby(batch, lambda write: type(write) in APART):
-        writes = list(group)
-        if apart:
-            results += [run_apart(connection, journal, write) for write in writes]
-        else:
-            adds = [write for write in writes if type(write) is Add]
-            execute_merged(connection, ADD, [write.row for write in adds])
-            if claims := [write.claim for write in adds if write.claim is not None]:
-                execute_merged(connection, CLAIM, claims)
-            if told := [added(write.channel, write.row) for write in adds if write.channel is not None]:
-                journal.changed(told)
-            finishes = [write for write in writes if type(write) is Finish]
-            execute_merged(connection, FINISH, [write.row for write in finishes])
-            if told := [Change(write.channel, *write.row) for write in finishes if write.channel is not None]:
-                journal.changed(told)
-            results += [None if type(write) is Add else True for write in writes]
-    journal.write()
-    return results
-
-
-def execute_merged(connection: sqlite3.Connection, statements: Mapping[int, str], rows: list[Row]) -> None:
-    for start in range(0, len(rows), MOST_ROWS):
-        part = rows[start : start + MOST_ROWS]
-        # With one row: executemany was measured to give the interpreter up less often than execute.
-        if connection.executemany(statements[len(part)], (tuple(chain.from_iterable(part)),)).rowcount != len(part):
-            raise Unexpected
-
-
-def run_apart(connection: sqlite3.Connection, journal: Journal, write: Write) -> Any:
-    if isinstance(write, Telling):
-        return write.run(connection, journal)
-    assert isinstance(write, Other)  # noqa: S101  nothing else stands apart
-    return write.run(connection)
-
-
-def one_by_one(connection: sqlite3.Connection, journal: Journal, batch: list[Write]) -> list[Any]:
-    return [execute_alone(connection, journal, write) for write in batch]
-
-
-def execute_alone(connection: sqlite3.Connection, journal: Journal, write: Write) -> Any:
-    try:
-        return told_alone(connection, journal, write) if tells(write) else change(connection, journal, write)
-    except sqlite3.IntegrityError as error:
-        return refusal(error)
-    except Exception as error:
-        if isinstance(error, sqlite3.Error) and not isinstance(error, sqlite3.ProgrammingError | sqlite3.DataError):
-            raise
-        logger.exception("a write that cannot be stored")
-        return StoreUnavailable(str(error))
-
-
-def told_alone(connection: sqlite3.Connection, journal: Journal, write: Write) -> Any:
-    """A change and its event: both, or neither."""
-    if not connection.in_transaction:  # a savepoint would be one of its own
-        connection.execute("BEGIN IMMEDIATE")
-    connection.execute("SAVEPOINT alone")
-    try:
-        result = change(connection, journal, write)
-        journal.write()
-    except BaseException:
-        journal.forget()
-        if connection.in_transaction:  # some errors of the disk have ended it already
-            connection.execute("ROLLBACK TO alone")
-        raise
-    finally:
-        if connection.in_transaction:
-            connection.execute("RELEASE alone")
-    return result
-
-
-def change(connection: sqlite3.Connection, journal: Journal, write: Write) -> Any:
-    if isinstance(write, Add):
-        connection.execute(ADD[1], write.row)
-        if write.claim is not None and not connection.execute(CLAIM[1], write.claim).rowcount:
-            connection.execute(REMOVE, write.row[:1])
-            return Withdrawn("the target does not wait for it any more")
-        if write.channel is not None:
-            journal.changed([added(write.channel, write.row)])
-        return None
-    if isinstance(write, Finish):
-        changed = connection.execute(FINISH[1], write.row).rowcount == 1
-        if changed and write.channel is not None:
-            journal.changed([Change(write.channel, *write.row)])
-        return changed
-    return run_apart(connection, journal, write)
-
-
-def added(channel: int, row: Row) -> Change:
-    return Change(channel, row[0], Status.PENDING.value, row[CREATED_AT])
-
-
-def refusal(error: sqlite3.IntegrityError) -> BridgeError:
-    match error.sqlite_errorcode:
-        case sqlite3.SQLITE_CONSTRAINT_UNIQUE:
-            return DuplicateMessage("the device has a message with this id")
-        case sqlite3.SQLITE_CONSTRAINT_FOREIGNKEY:
-            return UnknownDevice("the device was removed")
-    return StoreUnavailable(str(error))
+def middle_of(batch: list[Write]) -> int:
+    """Where to halve it, so that joined writes stay with the write before them; 0: nowhere."""
+    for middle in range(len(batch) // 2, len(batch)):
+        if not is_joined(batch[middle]):
+            return middle
+    return next((start for start in range(len(batch) // 2, 0, -1) if not is_joined(batch[start])), 0)
 
 
 def deliver(batch: Sequence[Write], results: Iterable[Any]) -> None:
@@ -339,3 +330,11 @@ def deliver(batch: Sequence[Write], results: Iterable[Any]) -> None:
             write.done(result)
         except Exception:  # a defect of one caller must not keep their results from the others
             logger.exception("a caller failed to take the result of its write")
+
+
+def no_matter(_: object) -> None:
+    """Takes the result of the write that finds out whether the disk takes more."""
+
+
+def is_probe(write: Write) -> bool:
+    return write.done is no_matter

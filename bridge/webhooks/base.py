@@ -29,7 +29,8 @@ class PushStore(Protocol):
         (channel, subscriber, position) has read up to there. `done` gets what is new."""
 
     def end_push(self, push: Waiting, done: Callable[[BridgeError | None], None]) -> None:
-        """It has succeeded."""
+        """It has succeeded. As with the two that follow, the store tries again until the disk takes it or the store is
+        closed."""
 
     def postpone_push(self, push: Waiting, now: int, error: str, done: Callable[[BridgeError | None], None]) -> None:
         """It has failed: its `attempts` and `due` are new."""

@@ -70,7 +70,7 @@ class Intake:
             try:
                 await self._take(await self.cursor.read(self._at_once))
             except StoreUnavailable as error:
-                _log.error("events not taken to be pushed yet", extra={"error": str(error)})
+                _log.debug("events not taken to be pushed yet", extra={"error": str(error)})
                 await asyncio.sleep(AGAIN)
             except UnknownSubscriber:
                 return

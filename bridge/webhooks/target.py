@@ -245,15 +245,5 @@ class Target:
         return now + int(1000 * wait)
 
     async def _written(self, write: Callable[[Callable[[BridgeError | None], None]], None]) -> None:
-        """As often as it takes: until then nothing else goes to this device."""
-        while True:
-            try:
-                await committed(write, lambda _: None)
-            except StoreUnavailable as error:
-                _log.error(
-                    "the result of a push is not stored yet",
-                    extra={"action": self.action.action_id, "error": str(error)},
-                )
-                await asyncio.sleep(STORE_AGAIN)
-            else:
-                return
+        """The store tries as often as it takes: until then nothing else goes to this device."""
+        await committed(write, lambda _: None)

@@ -178,7 +178,7 @@ class Webhooks:
             try:
                 await self._settle()
             except StoreUnavailable as error:
-                _log.error("cannot follow the rules yet", extra={"error": str(error)})
+                _log.debug("cannot follow the rules yet", extra={"error": str(error)})
                 await asyncio.sleep(AGAIN)
             else:
                 return

@@ -126,7 +126,7 @@ def test_what_was_connected_when_the_daemon_died_is_told_to_be_offline(
 
 
 def test_a_full_disk_loses_no_state(new_daemon: NewDaemon, closing: ExitStack) -> None:
-    daemon = new_daemon(ALLOWED, expected=("cannot write", "not written yet", "not taken to be pushed yet"))
+    daemon = new_daemon(ALLOWED, expected=("the store refuses writes",))
     ears = Ears(daemon, closing.enter_context(Target()), closing)
     pump, other = Account(daemon, closing), Account(daemon, closing)
     staying = other.connect()
@@ -134,7 +134,7 @@ def test_a_full_disk_loses_no_state(new_daemon: NewDaemon, closing: ExitStack) -
     with full_disk(daemon):
         pump.connect()
         staying.close()
-        eventually(lambda: "connection changes not written yet" in daemon.log)
+        eventually(lambda: "the store refuses writes" in daemon.log)
         assert ears.polled() == [(other.id, "ONLINE")]
     ears.agree([(other.id, "ONLINE"), (pump.id, "ONLINE"), (other.id, "OFFLINE")])
 

@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from bridge.model.errors import QueueFull, StoreUnavailable
+from bridge.model.errors import OutcomeUnknown, QueueFull, StoreUnavailable
 from bridge.model.message import AcknowledgedBy, Outcome, Status
 from tests.api.client import MESSAGES, Answer, Client
 from tests.api.memory import NOW, MemoryMessages
@@ -79,6 +79,7 @@ async def test_head_is_get_without_the_body(client: Client) -> None:
     [
         (QueueFull(), 403, "IOTDA.014018"),
         (StoreUnavailable("disk /var/lib/x is full"), 503, "IOTDA.000503"),
+        (OutcomeUnknown("disk /var/lib/x is broken"), 503, "IOTDA.000503"),
     ],
 )
 async def test_errors_of_the_core(

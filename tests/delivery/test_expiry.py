@@ -77,7 +77,7 @@ async def test_what_cannot_be_read_is_read_later(site: Site, table: str, caplog:
     async with site.unreadable(table):
         await site.let_pass(5 * 60)
         await site.let_pass(1)
-    assert "expiry cannot be read" in caplog.text
+    assert "the database cannot be used" in caplog.text
     await site.let_pass(1)
     assert await site.stored_as(message) is Status.TIMEOUT
 

@@ -154,7 +154,7 @@ async def test_the_last_run_cannot_be_read_at_once(site: Site, caplog: pytest.Lo
     async with site.unreadable("message"):
         client = await site.log_in(hub)
         await client.quiet()
-        assert "backlog cannot be read" in caplog.text
+        assert "the database cannot be used" in caplog.text
     await site.let_pass(1)
     assert await take(client, 1) == [("near", "m1")]
 

@@ -514,10 +514,24 @@ async def test_an_end_that_cannot_be_written_is_written_later(site: Site, caplog
         await site.log_out(pump, client)
         client = await site.log_in(pump, Version.V311, clean=False)
         await client.quiet()
-    assert "outcome not written yet" in caplog.text
+    assert caplog.text.count("the store refuses writes") == 1
     await site.let_pass(1)
     assert await site.stored_as(message) is Status.DELIVERED
     await client.quiet()
+
+
+async def test_an_end_that_is_never_written_is_accounted_for(
+    site: Site, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    pump, client, message, publish = await sent(site)
+    monkeypatch.setattr("bridge.store.writer.CLOSE_WAIT", 0)
+    async with site.writes_refused():
+        await client.acknowledge(publish)
+        await client.quiet()
+        unwritten = await site.store.close()
+        assert "1 outcomes of messages" in str(unwritten)
+        [line] = [record for record in caplog.records if record.message == "not written before the store was closed"]
+        assert f"{pump.device_id}/{message.draft.message_id}" in line.__dict__["messages"]
 
 
 async def test_an_end_that_cannot_be_written_is_not_overtaken_by_expiry(site: Site) -> None:

@@ -97,9 +97,11 @@ class EventSite(Site):
         return [notification.notice.text for notification in reversed(entered)]
 
     async def settled(self) -> None:
-        """What was seen of connections is written, page by page."""
+        """What was seen of connections is written, page by page, or refused."""
         while self.presence._busy:
             await self.store.flush()
+            if self.store.refusal is not None:
+                break
 
     async def bodies(self, channel: str, project: str = DEFAULT_PROJECT) -> list[dict[str, Any]]:
         return [event["notify_data"]["body"] for event in await self.told(channel, project)]

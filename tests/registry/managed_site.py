@@ -40,8 +40,10 @@ class ManagedSite(Site):
         return self.show(device_id).status
 
     async def written(self) -> None:
-        """What was seen so far is in the database."""
+        """What was seen so far is in the database, or was refused."""
         await self.let_pass(0.1)
         await self.store.flush()
         while self.presence._busy:
             await self.store.flush()
+            if self.store.refusal is not None:
+                break

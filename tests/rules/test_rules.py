@@ -241,7 +241,7 @@ async def test_a_change_that_cannot_be_read_is_read_later(
     ear = Ear()
     rules.listen(ear)
     monkeypatch.setattr("bridge.rules.rules._RETRY", 0.01)
-    with monkeypatch.context() as patched, caplog.at_level(logging.ERROR):
+    with monkeypatch.context() as patched, caplog.at_level(logging.DEBUG):
         patched.setattr(store, "route", refuse)
         await rules.remove("home", one.rule_id)
         await rules.remove("home", two.rule_id)

@@ -219,7 +219,7 @@ async def test_a_feed_that_cannot_be_read_is_tried_again(
     changes = store._changes
     changes._reader, working = sqlite3.connect(":memory:"), changes._reader
     async with asyncio.timeout(10):
-        while "cannot look" not in caplog.text:
+        while "the database cannot be used" not in caplog.text:
             await store.flush()
     changes._reader.close()
     changes._reader = working

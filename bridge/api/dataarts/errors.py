@@ -37,6 +37,11 @@ TABLE: Mapping[type[BaseException], tuple[int, str, str]] = {  # {} stands for t
     faults.UnsupportedCoding: (415, "DLS.1415", "Unsupported request body. {}."),
     faults.TooManyFailures: (429, "DLS.1429", "Authentication failed, as too often before from this address."),
     errors.StoreUnavailable: (503, "DLS.1503", "The store is not available; nothing was changed. Try again."),
+    errors.OutcomeUnknown: (
+        503,
+        "DLS.1503",
+        "The disk failed, and it is not known whether this was stored. Repeat it; what was confirmed stays confirmed.",
+    ),
     asyncio.CancelledError: (
         503,
         "DLS.1503",

@@ -67,6 +67,12 @@ _TABLE: Mapping[type[BaseException], Callable[[Any], Refusal]] = {
     errors.StoreUnavailable: lambda _: Refusal(
         503, "The message store is not available; nothing was accepted. Try again.", headers={"Retry-After": "1"}
     ),
+    errors.OutcomeUnknown: lambda _: Refusal(
+        503,
+        "The disk failed while the request was stored, and it is not known whether it was. Repeat it with the same"
+        " message id: what was stored is then not stored again.",
+        headers={"Retry-After": "1"},
+    ),
     faults.NoCredentials: lambda error: rejected(str(error)),
     faults.BadSignature: lambda error: rejected(str(error)),
     faults.Forbidden: lambda error: rejected(str(error)),

@@ -104,6 +104,12 @@ _TABLE: Mapping[type[BaseException], tuple[int, str, str]] = {  # {} stands for 
         "IOTDA.000503",
         "The message store is not available; nothing was accepted. Try again.",
     ),
+    errors.OutcomeUnknown: (
+        503,
+        "IOTDA.000503",
+        "The disk failed while the request was stored, and it is not known whether it was. Repeat it with the same"
+        " message_id or Idempotency-Key: what was stored is then not stored again.",
+    ),
     faults.NoSuchPath: (404, "IOTDA.000404", "There is nothing at this path."),
     faults.WrongMethod: (405, "IOTDA.000405", "This method is not allowed here."),
     faults.UnsupportedCoding: (415, "IOTDA.000415", "Unsupported request body. {}."),

@@ -20,6 +20,10 @@ _TABLE: Mapping[type[BaseException], tuple[int, str]] = {  # {} stands for the e
     errors.UnknownNotification: (404, ""),
     errors.TooBroad: (400, "begin: too much to look through; narrow the window, everything before {} is left"),
     errors.StoreUnavailable: (503, "nothing was changed; try again"),
+    errors.OutcomeUnknown: (
+        503,
+        "the disk failed, and it is not known whether anything was changed; look, then try again",
+    ),
     faults.NoSuchPath: (404, ""),
     faults.WrongMethod: (405, ""),
     faults.NoCredentials: (401, "{}"),

@@ -25,6 +25,7 @@ ENTITY = {
 }
 TOO_BROAD = "begin: too much to look through; narrow the window, everything before 17 is left"
 TOO_MANY = "wrong credentials, as too often before from this address"
+UNKNOWN = "the disk failed, and it is not known whether anything was changed; look, then try again"
 STOPPING = "the service is stopping; it is not known whether the request was carried out"
 
 
@@ -103,6 +104,7 @@ def test_the_form_of_an_error() -> None:
         (errors.UnknownNotification("x"), 404, "", {}),
         (errors.TooBroad(17), 400, TOO_BROAD, {}),
         (errors.StoreUnavailable("x"), 503, "nothing was changed; try again", {"Retry-After": "1"}),
+        (errors.OutcomeUnknown("x"), 503, UNKNOWN, {"Retry-After": "1"}),
         (faults.NoSuchPath(), 404, "", {}),
         (faults.WrongMethod("GET, HEAD"), 405, "", {"Allow": "GET, HEAD"}),
         (faults.NoCredentials("why"), 401, "why", {"WWW-Authenticate": "Bearer"}),
