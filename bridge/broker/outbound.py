@@ -256,8 +256,8 @@ class Outbound:
         room = session.window - len(flights) + waiting
         while (following := session.take_unsent(room)) is not None:
             packet_id, flight = following
-            room -= packet_id > 0
             self._depart(line, session, packet_id, flight)
+            room -= flights.get(packet_id) is flight  # it has left, or it was settled
 
     def _send_releases(self, line: Line, session: Session) -> None:
         """[MQTT-4.6.0-4]"""

@@ -1,8 +1,6 @@
 """kill -9: sessions that are kept, what waits in them, and what was half-way, are there again."""
 
-import threading
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 
 import pytest
 
@@ -23,10 +21,8 @@ from tests.acceptance.account import Account
 from tests.acceptance.clock import SharedClock
 from tests.acceptance.conftest import NewDaemon, clocked_daemon
 from tests.acceptance.daemon import Daemon
-from tests.acceptance.polling_api import Subscriber
 from tests.acceptance.raw_device import RawDevice
 from tests.acceptance.test_disk import full_disk, writing
-from tests.acceptance.waiting import PATIENCE
 
 
 def _killed(daemon: Daemon) -> None:
@@ -188,50 +184,3 @@ def test_no_pubrel_leaves_before_a_kill_cannot_undo_it(new_daemon: NewDaemon, cl
     assert {device.expect(Pubrel).packet_id for _ in sent} == set(again)
     device.send(*(Pubcomp(each.packet_id) for each in sent))
     assert device.before_pong() == []
-
-
-def test_others_are_served_while_one_publishes_without_a_pause(new_daemon: NewDaemon, closing: ExitStack) -> None:
-    """At QoS 2, each with an event: every write is joined to one."""
-    daemon = new_daemon()
-    busy, pump, other = Account(daemon, closing), Account(daemon, closing), Account(daemon, closing)
-    closing.enter_context(Subscriber(daemon, "device-message-report")).subscribe()
-    subscriber = other.connect_raw(clean=False)
-    subscriber.subscribe("news", 2)
-    subscriber.close()
-    source = pump.connect_raw()
-    for number in range(10):
-        _publish(source, "news", b"%d" % number, 2)
-    with _publishing(busy):
-        subscriber = _back(other)
-        for number in range(10, 15):
-            _publish(source, "news", b"%d" % number, 2)
-        assert [subscriber.next_message().payload for _ in range(15)] == [b"%d" % number for number in range(15)]
-
-
-@contextmanager
-def _publishing(account: Account) -> Iterator[None]:
-    """An old client that has always several messages under way, until the end."""
-    going, started = threading.Event(), threading.Event()
-    going.set()
-
-    def publish() -> None:
-        device = account.connect_raw(Version.V311, clean=False)
-        topic = f"{account.tree}/sys/messages/up"
-        device.send(*(Publish(topic, b"x", 2, packet_id=packet_id) for packet_id in range(1, 9)))
-        while going.is_set():
-            packet = device.receive()
-            if isinstance(packet, Pubrec):
-                device.send(Pubrel(packet.packet_id))
-            elif isinstance(packet, Pubcomp):
-                started.set()
-                device.send(Publish(topic, b"x", 2, packet_id=packet.packet_id))
-        device.close()
-
-    thread = threading.Thread(target=publish)
-    thread.start()
-    try:
-        assert started.wait(PATIENCE)
-        yield
-    finally:
-        going.clear()
-        thread.join()

@@ -76,18 +76,20 @@ class Faulty:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._store, name)
 
-    def keep_gains(self, gains: Gains, done: Callable[[BridgeError | None], None], *, joined: bool = False) -> None:
+    def keep_gains(
+        self, gains: Gains, done: Callable[[BridgeError | None], None], *, joined: bool = False, owed: bool = False
+    ) -> None:
         if self.refuses_gains:
             self._store._writer.put(Other(_refused, done, joined=joined))
         else:
-            self._store.keep_gains(gains, done, joined=joined)
+            self._store.keep_gains(gains, done, joined=joined, owed=owed)
         self.refuses_gains = False
 
-    def keep_losses(self, losses: Losses, done: Callable[[BridgeError | None], None]) -> None:
+    def keep_losses(self, losses: Losses, done: Callable[[BridgeError | None], None], *, owed: bool = False) -> None:
         if self.refuses_losses:
             self._store._writer.put(Other(_refused, done))
         else:
-            self._store.keep_losses(losses, done)
+            self._store.keep_losses(losses, done, owed=owed)
         self.refuses_losses = False
 
 
