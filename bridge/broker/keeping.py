@@ -22,6 +22,8 @@ from bridge.broker.session_batch import Again, SessionBatch, Unstored
 from bridge.model.clock import Clock, Timekeeper
 from bridge.model.errors import BridgeError
 from bridge.model.session import (
+    Gains,
+    Losses,
     Place,
     StoredCopy,
     StoredDownlink,
@@ -209,9 +211,9 @@ class Keeping:
         rest, self._gathered = self._gathered, SessionBatch()
         rest.trim()
         if rest.gains:
-            self.store.keep_gains(rest.gains, _accounted_for, owed=True)
+            self.store.keep_gains(rest.gains, partial(_rest_gained, rest.gains), owed=True)
         if rest.losses:
-            self.store.keep_losses(rest.losses, _accounted_for, owed=True)
+            self.store.keep_losses(rest.losses, partial(_rest_lost, rest.losses), owed=True)
 
     # Writing
 
@@ -329,5 +331,13 @@ def _tell(publish: Publish, kept: Callable[[Publish, ReasonCode], None], stored:
     kept(publish, ReasonCode.SUCCESS if stored else ReasonCode.IMPLEMENTATION_SPECIFIC_ERROR)
 
 
-def _accounted_for(_: BridgeError | None) -> None:
-    """The store says what it could not write."""
+def _rest_gained(gains: Gains, error: BridgeError | None) -> None:
+    """With an error the store was closed before the disk took it, and says so."""
+    for told in gains.told:
+        told(error is None)
+
+
+def _rest_lost(losses: Losses, error: BridgeError | None) -> None:
+    if error is None:
+        for told in losses.told:
+            told()
