@@ -161,7 +161,9 @@ class Link(Wire):
         self._look = since + self._patience
         if now < self._look:
             return self._look
-        if self.session is None:
+        if self.session is None and self._holds:
+            self.refuse(ReasonCode.SERVER_UNAVAILABLE, "the login could not be finished in time")
+        elif self.session is None:
             missing = "TLS handshake" if self.listener.tls is not None and not self.secure else "CONNECT"
             self.refuse(ReasonCode.KEEP_ALIVE_TIMEOUT, f"no {missing} in time", answer=False)
         else:

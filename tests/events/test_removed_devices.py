@@ -95,16 +95,16 @@ async def test_what_had_ended_is_not_told_again(site: EventSite) -> None:
     assert await site.told(CHANNEL) == []
 
 
-async def test_told_after_the_next_start(new_site: NewSite) -> None:
+async def test_told_after_the_next_start(site: EventSite) -> None:
     """The device was removed while no daemon ran, or the daemon ended before it could tell."""
-    first = await new_site()
-    await first.subscribe(CHANNEL)
-    await first.submit(first.add_device(), "m1")
-    await first.told(CHANNEL)
-    remove(first)  # it does not look any more
-    second = await new_site()
-    await told_all(second)
-    assert [(body["message_id"], body["status"]) for body in await second.bodies(CHANNEL)] == [("m1", "FAILED")]
+    await site.subscribe(CHANNEL)
+    await site.submit(site.add_device(), "m1")
+    await site.told(CHANNEL)
+    await site.stop()
+    remove(site)
+    await site.__aenter__()
+    await told_all(site)
+    assert [(body["message_id"], body["status"]) for body in await site.bodies(CHANNEL)] == [("m1", "FAILED")]
 
 
 async def test_nobody_wants_to_know(site: EventSite) -> None:
