@@ -12,7 +12,7 @@ NDJSON = "application/x-ndjson"
 class Answer(NamedTuple):
     status: int
     body: Any
-    """What the JSON says, or a list of what each line of NDJSON says; None when there is none."""
+    """What the JSON says, or a list of what each line of NDJSON says, or the text; None when there is none."""
     headers: http.client.HTTPMessage
 
     @property
@@ -102,4 +102,6 @@ class Api:
 def _decoded(text: bytes, media_type: str) -> Any:
     if media_type == NDJSON:
         return [json.loads(line) for line in text.splitlines()]
+    if media_type.startswith("text/"):
+        return text.decode()
     return json.loads(text) if text else None

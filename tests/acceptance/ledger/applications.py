@@ -9,6 +9,7 @@ from collections.abc import Callable
 from tests.acceptance.daemon import Daemon
 from tests.acceptance.http_api import Api
 from tests.acceptance.ledger.book import Book, Entry, Poll, now
+from tests.acceptance.ledger.runner import Runner
 from tests.acceptance.polling_api import Subscriber
 
 CHANNEL = "device-message-status"
@@ -17,23 +18,15 @@ NO_ANSWER = (OSError, http.client.HTTPException)
 _ids = itertools.count(1)
 
 
-class Application:
-    """A thread that repeats `step` with a connection, which is made anew when the daemon was gone."""
+class Application(Runner):
+    """Repeats `work`, with a connection that is made anew when the daemon was gone."""
 
     def __init__(self, name: str, daemon: Daemon) -> None:
+        super().__init__(name)
         self.daemon = daemon
         self._token = daemon.token
-        self.stopping = threading.Event()
-        self._thread = threading.Thread(target=self._live, name=name)
 
-    def start(self) -> None:
-        self._thread.start()
-
-    def stop(self) -> None:
-        self.stopping.set()
-        self._thread.join()
-
-    def _live(self) -> None:
+    def live(self) -> None:
         while not self.stopping.is_set():
             try:
                 self.work()

@@ -1,13 +1,13 @@
 """Clients that talk to each other: one publishes, another has a session that outlives its connections."""
 
 import random
-import threading
 from contextlib import suppress
 
 from bridge.mqtt import Packet, Puback, Pubcomp, Publish, Pubrec, Pubrel
 from tests.acceptance.ledger.book import Book, Exchange, Receipt, now
 from tests.acceptance.ledger.devices import GONE, IDLE
 from tests.acceptance.ledger.lines import Lines
+from tests.acceptance.ledger.runner import Runner
 from tests.acceptance.raw_device import RawDevice
 
 TOPIC = "ledger/talk"
@@ -17,10 +17,11 @@ AHEAD = 60
 """Messages of a publisher that were confirmed and have not come: then it waits."""
 
 
-class Publisher:
+class Publisher(Runner):
     """Publishes at QoS 1 and 2 as fast as it is confirmed, in a clean session: what was not confirmed is forgotten."""
 
     def __init__(self, book: Book, lines: Lines, name: str, qos: int) -> None:
+        super().__init__(name)
         self._book = book
         self._lines = lines
         self._name = name
@@ -29,26 +30,17 @@ class Publisher:
         self._open: dict[int, Exchange] = {}
         self._ahead: list[Exchange] = []
         """Confirmed, and not seen by anybody yet."""
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._live, name=name)
 
-    def start(self) -> None:
-        self._thread.start()
-
-    def stop(self) -> None:
-        self._stop.set()
-        self._thread.join()
-
-    def _live(self) -> None:
-        while not self._stop.is_set():
+    def live(self) -> None:
+        while not self.stopping.is_set():
             with suppress(*GONE), self._lines.open(self._name, clean=True) as (line, _):
                 self._open.clear()
-                while not self._stop.is_set():
+                while not self.stopping.is_set():
                     while len(self._open) < WINDOW and not self._is_ahead():
                         self._publish(line)
                     if line.waiting or line.hears_within(IDLE):
                         self._took(line, line.receive())
-            self._stop.wait(IDLE)
+            self.stopping.wait(IDLE)
 
     def _is_ahead(self) -> bool:
         self._ahead = [each for each in self._ahead if not each.receipts]
@@ -74,38 +66,30 @@ class Publisher:
             del self._open[packet.packet_id]
 
 
-class Listener:
+class Listener(Runner):
     """Subscribed in a session that is kept; away now and then. `patient`: from now on it stays."""
 
     def __init__(self, book: Book, lines: Lines, name: str, seed: int) -> None:
+        super().__init__(name)
         self.patient = False
         self._book = book
         self._lines = lines
         self._name = name
         self._random = random.Random(seed)  # noqa: S311 - to be the same every time
         self._known: set[int] = set()
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._live, name=name)
         with lines.open(name, clean=False) as (line, _):
             assert line.subscribe(TOPIC, 2) == 2
 
-    def start(self) -> None:
-        self._thread.start()
-
-    def stop(self) -> None:
-        self._stop.set()
-        self._thread.join()
-
-    def _live(self) -> None:
-        while not self._stop.is_set():
+    def live(self) -> None:
+        while not self.stopping.is_set():
             with suppress(*GONE), self._lines.open(self._name, clean=False) as (line, present):
                 assert present, "the session was lost"
                 self._stay(line)
-            self._stop.wait(self._random.uniform(IDLE, 0.2))
+            self.stopping.wait(self._random.uniform(IDLE, 0.2))
 
     def _stay(self, line: RawDevice) -> None:
         until = now() + self._random.uniform(0.05, 1.0)
-        while not self._stop.is_set() and (self.patient or now() < until):
+        while not self.stopping.is_set() and (self.patient or now() < until):
             if line.waiting or line.hears_within(IDLE):
                 self._took(line, line.receive())
 

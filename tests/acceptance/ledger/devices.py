@@ -2,13 +2,13 @@
 
 import json
 import random
-import threading
 from contextlib import suppress
 from typing import Any
 
 from bridge.mqtt import Disconnect, Packet, Pingreq, Pingresp, Puback, Pubcomp, Publish, Pubrec, Pubrel, Version
 from tests.acceptance.account import Account
 from tests.acceptance.ledger.book import Book, Receipt, now
+from tests.acceptance.ledger.runner import Runner
 from tests.acceptance.raw_device import RawDevice
 
 PING_EVERY = 0.01
@@ -28,10 +28,11 @@ def connected(line: RawDevice, **fields: Any) -> bool:
     return connack.session_present
 
 
-class LedgerDevice:
+class LedgerDevice(Runner):
     """One device in a thread of its own. `patient`: from now on it takes everything and stays."""
 
     def __init__(self, book: Book, account: Account, *, qos: int, kept: bool, seed: int) -> None:
+        super().__init__(account.id)
         self.account = account
         self.patient = False
         self._book = book
@@ -45,18 +46,9 @@ class LedgerDevice:
         self._after = 0.0
         self._pinged: float | None = None
         self._last_ping = 0.0
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._live, name=account.id)
 
-    def start(self) -> None:
-        self._thread.start()
-
-    def stop(self) -> None:
-        self._stop.set()
-        self._thread.join()
-
-    def _live(self) -> None:
-        while not self._stop.is_set():
+    def live(self) -> None:
+        while not self.stopping.is_set():
             try:
                 self._connect()
                 self._stay()
@@ -64,7 +56,7 @@ class LedgerDevice:
                 pass
             finally:
                 self._leave()
-            self._stop.wait(IDLE if self.patient else self._random.uniform(IDLE, 0.4))
+            self.stopping.wait(IDLE if self.patient else self._random.uniform(IDLE, 0.4))
 
     def _connect(self) -> None:
         self._open.clear()
@@ -88,7 +80,7 @@ class LedgerDevice:
     def _stay(self) -> None:
         assert self._line is not None
         until = now() + self._random.uniform(0.05, 1.5)
-        while not self._stop.is_set() and (self.patient or now() < until):
+        while not self.stopping.is_set() and (self.patient or now() < until):
             self._ping()
             while self._line.waiting or self._line.hears_within(IDLE):
                 packet = self._line.receive()

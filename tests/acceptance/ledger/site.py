@@ -2,7 +2,6 @@
 
 import random
 from contextlib import ExitStack, suppress
-from typing import Protocol
 
 from tests.acceptance.account import Account
 from tests.acceptance.daemon import Daemon
@@ -11,6 +10,7 @@ from tests.acceptance.ledger.book import FINAL, Book
 from tests.acceptance.ledger.clients import Listener, Publisher
 from tests.acceptance.ledger.devices import LedgerDevice
 from tests.acceptance.ledger.lines import Lines
+from tests.acceptance.ledger.runner import Runner
 from tests.acceptance.waiting import eventually
 
 SENDERS = 3
@@ -20,14 +20,6 @@ POLLERS = 2
 DRAINED_WITHIN = 30.0
 SETTINGS: dict[str, object] = {"mqtt.max_queued_messages": 100_000, "mqtt.max_inflight": 4, "delivery.ack_wait": 0.05}
 """A bound that is not to be reached, and a window that is often full."""
-
-
-class Runner(Protocol):
-    """Somebody with a thread."""
-
-    def start(self) -> None: ...
-
-    def stop(self) -> None: ...
 
 
 class LedgerSite:
