@@ -17,6 +17,8 @@ import pytest
 
 from bridge import __version__
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parent.parent
 SOURCES = ("CHANGELOG.md", "LICENSE", "README.md", "SECURITY.md", "pyproject.toml")
 FOLDERS = ("bridge", "broker_config", "scripts", "systemd")

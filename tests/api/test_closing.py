@@ -146,6 +146,7 @@ async def test_who_sends_a_little_now_and_then_is_left_as_well(
         await asyncio.to_thread(dripped)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("settings", [HttpSettings(bind="127.0.0.1:0", shutdown_wait=300)])
 async def test_nobody_who_lingers_holds_up_the_stop(
     server: HttpServer, messages: MemoryMessages, monkeypatch: pytest.MonkeyPatch

@@ -44,6 +44,7 @@ async def test_it_is_served_without_credentials(client: Client) -> None:
     assert (await client.get("/openapi.json", who=None)).body == answer.body
 
 
+@pytest.mark.slow
 async def test_it_is_valid(client: Client) -> None:
     found = await document(client)
     assert found["openapi"].startswith("3.1.")

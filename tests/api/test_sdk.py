@@ -20,6 +20,8 @@ from tests.api.memory import DEVICE, PROJECT, MemoryAccess, MemoryMessages, NoRe
 from tests.api.no_devices import NoDevices
 from tests.api.signing import AK, READER_AK, READER_SK, REGION, SK
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 async def endpoint(messages: MemoryMessages, rules: Rules, settings: HttpSettings) -> AsyncIterator[str]:

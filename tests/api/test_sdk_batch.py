@@ -13,6 +13,8 @@ from bridge.model.clock import system_clock
 from tests.api.batch_server import ApiSite
 from tests.api.test_sdk import closing, derived, plain, with_token
 
+pytestmark = pytest.mark.slow
+
 Connect = pytest.mark.parametrize("connect", [plain, derived, with_token])
 
 

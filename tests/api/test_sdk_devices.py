@@ -14,6 +14,8 @@ from tests.api.test_devices import devices, managed
 from tests.api.test_sdk import closing, derived, plain, with_token
 from tests.store.clock import HandClock
 
+pytestmark = pytest.mark.slow
+
 __all__ = ["devices", "managed"]
 """Fixtures."""
 

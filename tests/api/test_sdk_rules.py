@@ -14,6 +14,8 @@ from tests.api.signing import PUSHER_AK, READER_AK, READER_SK
 from tests.api.test_rules import managed, rules
 from tests.api.test_sdk import closing, derived, endpoint, plain, with_token
 
+pytestmark = pytest.mark.slow
+
 __all__ = ["endpoint", "managed", "rules"]
 """Fixtures."""
 

@@ -105,6 +105,7 @@ async def test_idle_connections_do_not_delay_the_stop() -> None:
         assert await used.closed()
 
 
+@pytest.mark.slow
 async def test_a_running_request_is_finished() -> None:
     messages = MemoryMessages()
     messages.gate = asyncio.Event()

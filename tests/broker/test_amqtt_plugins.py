@@ -80,6 +80,7 @@ async def publish(client: RawClient, topic: str) -> int:
     return int((await client.before_pong())[0].reason_code)  # type: ignore[union-attr]
 
 
+@pytest.mark.slow
 async def test_users_of_a_file(new_site: NewSite, tmp_path: Path) -> None:
     users = tmp_path / "users"
     users.write_text(f"anna:{PasswordHash((Argon2Hasher(),)).hash('secret')}\n", encoding="utf-8")

@@ -266,6 +266,7 @@ async def test_a_plug_in_that_takes_its_time(scripted: Site, caplog: pytest.LogC
     client.send(connect())
     await comes(Scripted.asked)
     await scripted.let_pass(6)
+    assert (await client.receive(Connack)).reason_code == ReasonCode.SERVER_UNAVAILABLE
     assert await client.ended() is None
     await turn()
     assert not scripted.hub.handshake._waiting

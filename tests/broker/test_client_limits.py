@@ -73,6 +73,7 @@ async def test_messages_that_wait(new_site: NewSite, device: bool, name: str, va
     assert (session.queued, session.dropped) == (kept, 9 - kept)
 
 
+@pytest.mark.slow
 @WHO
 async def test_the_rate(new_site: NewSite, device: bool) -> None:
     site = await new_site(settings("publish_rate", 10, device=device))

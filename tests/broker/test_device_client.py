@@ -128,6 +128,7 @@ def test_being_taken_over_is_final(client: Start) -> None:
         device.wait(timeout=5)
 
 
+@pytest.mark.slow
 def test_a_busy_daemon_is_asked_again(client: Start, server: MqttServer) -> None:
     notices: list[str] = []
     client((bytes.fromhex("20 03 00 89 00"),), (CONNACK_V5, b""), on_notice=notices.append).connect()
@@ -136,6 +137,7 @@ def test_a_busy_daemon_is_asked_again(client: Start, server: MqttServer) -> None
     assert len(server.got(CONNECT)) == 2
 
 
+@pytest.mark.slow
 def test_a_lost_connection_comes_back(client: Start, server: MqttServer) -> None:
     notices: list[str] = []
     device = client((CONNACK_V5,), (CONNACK_V5, publish_v5(DOWN, b"x")), on_notice=notices.append)

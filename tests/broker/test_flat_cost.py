@@ -8,6 +8,8 @@ from collections.abc import Awaitable, Callable
 from types import FrameType
 from typing import Any
 
+import pytest
+
 from bridge.broker.link import Link
 from bridge.model.device import Device
 from bridge.model.message import Status
@@ -128,6 +130,7 @@ async def cost_of_a_message_between_clients(sender: RawClient, receiver: RawClie
     return await calls(send)
 
 
+@pytest.mark.slow
 async def test_a_message_costs_the_same_among_many(new_site: NewSite) -> None:
     """2,000 connected devices with subscriptions cost a message no more than 10 do."""
     site = await new_site(mqtt())
@@ -164,6 +167,7 @@ async def test_a_connection_costs_little(new_site: NewSite) -> None:
         link.connection_lost(None)
 
 
+@pytest.mark.slow
 async def test_a_silent_crowd_costs_a_tick_nothing(new_site: NewSite) -> None:
     """The wheel looks at a connection when its time may be up, and not before."""
     site = await new_site(mqtt())

@@ -2,6 +2,8 @@
 
 import gc
 
+import pytest
+
 from bridge.broker.link import Link
 from bridge.broker.session import Session
 from bridge.mqtt import Disconnect, Version
@@ -15,6 +17,7 @@ def alive(kind: type) -> int:
     return sum(isinstance(each, kind) for each in gc.get_objects())
 
 
+@pytest.mark.slow
 async def test_connections_and_sessions_that_ended_are_freed(site: Site) -> None:
     """A device that comes and goes all the time, with an hour of keep-alive and of session expiry."""
     site.add_device()

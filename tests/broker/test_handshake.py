@@ -308,6 +308,7 @@ async def test_a_silent_client_is_disconnected(site: Site, version: Version) -> 
     await site.heard.wait("disconnected", pump.key)
 
 
+@pytest.mark.slow
 async def test_in_real_time(site: Site) -> None:
     """1.5 times a keep-alive of one second, by the clock on the wall."""
     client = await site.client()

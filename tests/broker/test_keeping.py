@@ -312,6 +312,7 @@ async def play(empty: Path, script: list[tuple[str, int, int]]) -> Book:
         while book.keeping.busy:  # something was refused just before
             await book.later()
             await store.flush()
+        await store.flush()  # what was refused in the end
         assert read(store) == book.expected()
     finally:
         book.go()
@@ -326,6 +327,7 @@ def script(*names: str) -> list[tuple[str, int, int]]:
 
 
 # What was refused, and what a later batch says that is under way already.
+@pytest.mark.slow
 @example(script("owe", "commit", "hold", "number", "refuse_losses", "join", "release", "join", "go"))
 @example(script("hold", "refuse_gains", "keep", "join", "end", "join", "go"))
 @example(script("hold", "refuse_gains", "subscribe", "join", "unsubscribe", "join", "go"))

@@ -13,7 +13,7 @@ from bridge.broker import MqttSettings
 from bridge.broker.plugin_session import PluginSession
 from bridge.broker.plugins import Plugins
 from bridge.model.errors import BadSettings
-from bridge.mqtt import Connack, Connect, Publish, Suback, Subscribe, Subscription, Version
+from bridge.mqtt import Connack, Connect, Publish, ReasonCode, Suback, Subscribe, Subscription, Version
 from tests.broker.client import RawClient
 from tests.broker.conftest import NewSite
 from tests.broker.site import Site, mqtt
@@ -242,6 +242,7 @@ async def test_a_plug_in_that_takes_too_long(new_site: NewSite, slow: type[Slow]
     client = await site.client()
     await asked(site, client)
     await site.let_pass(3)
+    assert (await client.receive(Connack)).reason_code == ReasonCode.SERVER_UNAVAILABLE
     assert await client.ended() is None
     slow.answer.set_result(True)
     await turn()

@@ -109,6 +109,7 @@ async def test_mqtt_4_12_1_2_authenticating_again_in_vain(site: Site, user: str,
     assert await client.ended() == 0x87
 
 
+@pytest.mark.slow
 async def test_wrong_proofs_are_held_back(new_site: NewSite) -> None:
     site = await new_site(with_scram(max_failed_logins=1))
     for _ in range(2):

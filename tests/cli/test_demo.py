@@ -18,6 +18,7 @@ def environment(tmp_path: Path) -> dict[str, str]:
     return own | {"TMPDIR": str(tmp_path)}
 
 
+@pytest.mark.slow
 def test_the_whole_story(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "bridge", "demo"],

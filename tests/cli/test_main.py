@@ -58,6 +58,7 @@ def test_both_ways_to_start_it(command: list[str]) -> None:
     assert done.stdout == f"device-bridge, version {__version__}\n"
 
 
+@pytest.mark.slow
 def test_a_reader_that_has_enough_is_no_error(tmp_path: Path) -> None:
     """As in `device-bridge device list | head -1`."""
     with Admin.open(tmp_path / "bridge.db", system_clock) as admin:

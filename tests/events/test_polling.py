@@ -187,6 +187,7 @@ async def test_polls_end_when_the_daemon_does(site: EventSite) -> None:
     assert await site.poll(NEWS, wait=PATIENCE) == Polled()
 
 
+@pytest.mark.slow
 async def test_a_crowd_is_answered_at_once(site: EventSite, monkeypatch: pytest.MonkeyPatch) -> None:
     await asyncio.gather(*(site.subscribe(NEWS, f"s{number}") for number in range(CROWD)))
     polls = [asyncio.create_task(site.poll(NEWS, f"s{number}", wait=60)) for number in range(CROWD)]

@@ -188,6 +188,7 @@ async def test_stopped_while_the_disk_refuses(new_site: NewSite) -> None:
     assert orphans(site) == 1  # for the next start
 
 
+@pytest.mark.slow
 async def test_many_are_told_in_pages(site: EventSite) -> None:
     """A queue that is full: nothing is held up by what is told of it."""
     count = 10_000

@@ -149,6 +149,7 @@ async def test_not_stored(site: EventSite, pump: Device, qos: int, caplog: pytes
         assert await contents(site) == ["2"]
 
 
+@pytest.mark.slow
 @proves("MQTT3-4.8.0-2")
 @pytest.mark.parametrize("version", [Version.V31, Version.V311])
 @pytest.mark.parametrize("qos", [1, 2])

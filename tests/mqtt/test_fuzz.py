@@ -1,5 +1,6 @@
 """What holds for any packet and for any bytes."""
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -36,6 +37,7 @@ def reader(version: Version, side: Side) -> Decoder:
     return Decoder() if side is Side.SERVER else Decoder(version=version, side=side)
 
 
+@pytest.mark.slow
 @many
 @given(streams(), st.data())
 def test_round_trip_under_any_split(stream: tuple[Version, Side, list[Packet]], data: st.DataObject) -> None:

@@ -213,6 +213,7 @@ async def test_changes_of_another_process_are_noticed(store: Store, path: Path, 
     assert store.principal(token) is None
 
 
+@pytest.mark.slow
 async def test_a_feed_that_cannot_be_read_is_tried_again(
     store: Store, path: Path, clock: HandClock, caplog: pytest.LogCaptureFixture
 ) -> None:

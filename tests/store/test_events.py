@@ -253,6 +253,7 @@ async def test_events_about_devices(store: Store, heard: list[Mapping[int, Exten
     assert read(store, begun.channel) == ["lamp 1", "lamp 2"]
 
 
+@pytest.mark.slow
 async def test_a_full_disk_refuses_what_makes_events_and_lets_the_rest_pass(
     store: Store, heard: list[Mapping[int, Extent]], device: int, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -75,6 +75,7 @@ async def test_uncached_messages_of_the_last_run_enter(announcing: Store, device
     assert said(announcing) == ["failed m2 the device is offline", "failed m1 the device is offline"]
 
 
+@pytest.mark.slow
 async def test_neither_is_there_without_the_other(announcing: Store, device: int) -> None:
     """While the notification cannot be written, the message stays PENDING."""
     [message] = await added(announcing, device, "m1")
@@ -157,6 +158,7 @@ async def test_pruning_goes_in_small_steps(store: Store, monkeypatch: pytest.Mon
     assert await store.prune_notifications(NOW + 1) == 3
 
 
+@pytest.mark.slow
 async def test_a_refusing_disk_changes_nothing(store: Store) -> None:
     [entered] = await enter(store, a_notice())
     store._writer._connection.execute("PRAGMA query_only = ON")

@@ -94,6 +94,7 @@ async def test_a_page_of_large_messages_ends_early_but_not_empty(store: Store, d
     assert names(await find(store, before=page.rest)) == ["m1"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("alone", [True, False])
 async def test_looking_is_bounded(
     store: Store, device: int, other: int, alone: bool, monkeypatch: pytest.MonkeyPatch

@@ -138,6 +138,7 @@ async def test_a_duplicate_and_a_full_disk_at_once(store: Store, device: int, ca
         assert [type(answer) for answer in await asyncio.gather(*answers)] == [StoreUnavailable] * 2
 
 
+@pytest.mark.slow
 async def test_every_kind_of_write_learns_that_the_disk_refuses(
     store: Store, device: int, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -113,6 +113,7 @@ async def test_nobody_there() -> None:
         assert (await client.post("http://name.invalid/", {}, b"")).error
 
 
+@pytest.mark.slow
 async def test_tls_is_checked(receiver: Receiver) -> None:
     async with client_of() as client:
         attempt = await client.post(f"https://127.0.0.1:{receiver.port}/", {}, b"")

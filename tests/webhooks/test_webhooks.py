@@ -165,6 +165,7 @@ async def test_what_came_while_nobody_pushed_is_pushed(new_site: NewSite, receiv
     await site.settled(action)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("status", [429, 503])
 async def test_retry_after_holds_for_the_whole_target(new_site: NewSite, receiver: Receiver, status: int) -> None:
     site = await new_site()

@@ -301,6 +301,7 @@ async def test_a_slow_reader_is_not_cut_off(
             assert (await events.next())[1]["messageID"] == f"m{number}"
 
 
+@pytest.mark.slow
 async def test_a_reader_that_does_not_read_does_not_hold_up_the_end(
     server: HttpServer, channels: MemoryChannels, ready: Readiness, caplog: pytest.LogCaptureFixture
 ) -> None:
