@@ -16,14 +16,17 @@ LINES = {
 """What is written about the connections of devices, by key."""
 STILL_ONLINE = "SELECT key FROM device WHERE online = 1 LIMIT ?"
 
-OWE_RIDERS = "INSERT INTO untold_riders (carrier, online, at, last_online) VALUES (?, ?, ?, ?)"
+OWE_RIDERS = """
+    INSERT INTO untold_riders (carrier, online, at, last_online, newest)
+    VALUES (?, ?, ?, ?, (SELECT max(key) FROM device))
+"""
 OWED_RIDERS = """
-    SELECT seq, carrier, online, at, last_online, after FROM untold_riders
+    SELECT seq, carrier, online, at, last_online, after, newest FROM untold_riders
     WHERE seq = (SELECT min(seq) FROM untold_riders)
 """
 RIDERS = f"""
     SELECT device.key, device.project, device.created_at, {SUBJECT_COLUMNS} FROM device
-    WHERE carrier = ? AND key > ? AND created_at <= ? ORDER BY key LIMIT ?
+    WHERE carrier = ? AND key > ? AND key <= ? ORDER BY key LIMIT ?
 """
 RIDERS_TOLD = "UPDATE untold_riders SET after = ? WHERE seq = ?"
 ALL_RIDERS_TOLD = "DELETE FROM untold_riders WHERE seq = ?"

@@ -74,8 +74,8 @@ def tell_riders(audience: Audience, connection: sqlite3.Connection, journal: Jou
     while owed := connection.execute(statements.OWED_RIDERS).fetchone():
         if room <= 0:
             return True
-        seq, carrier, online, at, last_online, after = owed
-        riders = connection.execute(statements.RIDERS, (carrier, after, at, room)).fetchall()
+        seq, carrier, online, at, last_online, after, newest = owed
+        riders = connection.execute(statements.RIDERS, (carrier, after, newest, room)).fetchall()
         for _, project, created_at, *subject in riders:
             since = None if last_online is None else max(last_online, created_at)
             _Coming(bool(online), at, since).tell(audience, project, read_subject(subject), journal)

@@ -3,7 +3,7 @@
 from sqlite_utils import Database, Migrations
 
 from bridge.store.clock_state import steady_time
-from bridge.store.hearing_schema import untold
+from bridge.store.hearing_schema import untold, untold_newest
 from bridge.store.milestone_schema import milestones
 from bridge.store.removed_schema import removed_messages
 from bridge.store.retained_schema import retained_messages
@@ -430,3 +430,5 @@ MIGRATIONS()(removed_messages)
 NAMES.add(removed_messages.__name__)
 MIGRATIONS()(steady_time)
 NAMES.add(steady_time.__name__)
+MIGRATIONS()(untold_newest)
+NAMES.add(untold_newest.__name__)

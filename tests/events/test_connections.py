@@ -167,6 +167,8 @@ async def test_one_that_is_registered_later_is_online_since_then(site: EventSite
     await site.subscribe(DEVICE_STATUS)
     hub = site.add_device("hub")
     client = await site.log_in(hub)
+    await site.settled()
+    await site.store.flush()
     await site.let_pass(60)
     behind(site, "hub", "near")
     await site.let_pass(60)
@@ -174,6 +176,18 @@ async def test_one_that_is_registered_later_is_online_since_then(site: EventSite
     await site.settled()
     _, _, near = await site.bodies(DEVICE_STATUS)
     assert near["last_online_time"] == "2023-11-14T22:14:20.000Z"
+
+
+async def test_devices_behind_a_gateway_are_told_of_though_the_clock_went_back(entering_site: EventSite) -> None:
+    """They were enrolled in what is the future now."""
+    site = entering_site
+    await site.subscribe(DEVICE_STATUS)
+    hub = site.add_device("hub")
+    behind(site, "hub", "near")
+    site.clock.advance(-86_400)
+    await site.log_in(hub)
+    await site.settled()
+    assert await heard(site) == [("hub", "ONLINE"), ("near", "ONLINE")]
 
 
 async def test_many_behind_a_gateway_are_told_in_pages_that_outlive_the_daemon(new_site: NewSite) -> None:

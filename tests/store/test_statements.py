@@ -82,7 +82,7 @@ def test_statements_are_found() -> None:
         ("REMEMBERED", "sqlite_autoindex_idempotency_key_1 (device=? AND key=?)"),
         ("EXPIRED", "retained_due (expires_at<?)"),
         ("DROP_TREE", "(project=? AND topic>? AND topic<?)"),
-        ("RIDERS", "device_carried (carrier=? AND rowid>?)"),
+        ("RIDERS", "device_carried (carrier=? AND rowid>? AND rowid<?)"),
         ("STILL_ONLINE", "device_online (online=?)"),
         ("LINES 64", "device_carried (carrier=?)"),
         ("FORGET", "idempotency_key_by_age (created_at<?)"),
