@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from bridge.delivery import DeliverySettings
-from bridge.model.errors import UnknownMessage
+from bridge.model.errors import BridgeError, UnknownMessage
 from bridge.model.message import AcknowledgedBy, Failure, Message, Outcome, Status
 from bridge.model.topics import user_topic
 from bridge.mqtt import Properties, Puback, Pubcomp, Publish, Pubrec, Pubrel, Version
@@ -195,6 +195,39 @@ async def test_uncached_fails_when_a_backlog_is_in_front(new_site: NewSite) -> N
     await client.take()
     await client.quiet()
     assert await ended(site, message) == message.outcome
+
+
+async def test_uncached_does_not_have_a_long_backlog_offered(new_site: NewSite) -> None:
+    """The backlog has to be looked through again because the device has subscribed to something."""
+    site = await new_site(mqtt(max_inflight=2))
+    pump = site.add_device()
+    for _ in range(6):
+        await site.submit(pump, topic="news")
+    client = await site.log_in(pump)
+    await client.quiet()
+    message: asyncio.Future[Message | BridgeError] = asyncio.get_running_loop().create_future()
+    site.delivery.begin("default", "pump-1", draft(), lambda _: site.delivery.subscribed(pump.key))
+    site.delivery.begin("default", "pump-1", draft("now", ttl=0), message.set_result)
+    now = await message
+    assert isinstance(now, Message)
+    assert (await ended(site, now)).detail == OTHERS_IN_FRONT
+
+
+async def test_uncached_is_sent_when_what_was_in_front_is_gone(new_site: NewSite) -> None:
+    """Nobody has looked since."""
+    site = await new_site(mqtt(max_inflight=4), ACK_WAIT)
+    pump = site.add_device()
+    client = await site.log_in(pump)
+    for number in range(5):
+        site.delivery.begin("default", "pump-1", draft(f"m{number}"), lambda answer: None)
+    publish, *_ = [await client.receive(Publish) for _ in range(4)]
+    await client.quiet()
+    await site.delivery.cancel("default", "pump-1", "m4")
+    await client.acknowledge(publish)
+    await client.quiet()
+    submission = asyncio.create_task(site.submit(pump, "now", ttl=0))
+    await client.take()
+    assert (await submission).status is Status.DELIVERED
 
 
 async def test_uncached_in_a_page_of_the_backlog_fails_when_the_window_is_full(new_site: NewSite) -> None:

@@ -412,6 +412,15 @@ async def test_expired_while_it_waits_for_the_disk_though_nobody_has_looked(site
     assert await site.stored_as(message) is Status.TIMEOUT
 
 
+async def test_nobody_wants_what_is_not_on_its_way(site: Site) -> None:
+    pump, client, message, publish = await sent(site)
+    assert site.delivery.is_wanted(pump.key, message.seq)
+    await client.acknowledge(publish)
+    await client.quiet()
+    assert not site.delivery.is_wanted(pump.key, message.seq)
+    assert not site.delivery.is_wanted(pump.key + 1, message.seq)
+
+
 # The store refuses
 
 
