@@ -44,7 +44,9 @@ class Registry:
 
     async def amend(self, project: str, device_id: str, amendment: Amendment) -> Record:
         """Raises UnknownDevice, StoreUnavailable."""
-        return self._live(await self._store.manage(lambda table: table.amend(project, device_id, amendment)))
+        amended = await self._store.manage(lambda table: table.amend(project, device_id, amendment))
+        # Read again: its connection may have been written down since that was read.
+        return self._live(self._store.record(project, device_id) or amended)
 
     async def remove(self, project: str, device_id: str) -> None:
         """With its messages; its connection ends. Raises UnknownDevice, HasSubDevices, StoreUnavailable."""
