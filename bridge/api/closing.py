@@ -42,12 +42,12 @@ class ClosingProtocol(HttpToolsProtocol):
 
     @property
     def _is_receiving(self) -> bool:
-        """Whether a part of a request has arrived, and not all of it."""
+        """A request has arrived in part."""
         raise NotImplementedError
 
     @property
     def _is_running(self) -> bool:
-        """Whether a request waits for its answer, or for the end of it."""
+        """A request waits for its answer, or for the end of it."""
         return self.cycle is not None and not self.cycle.response_complete
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]

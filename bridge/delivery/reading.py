@@ -17,7 +17,7 @@ _MOST_CONTENT = 4 * 1024 * 1024
 
 
 class Reading:
-    """Shows each message as it is decided, which may be ahead of the store, and `send_at` in wall time, as it is asked
+    """Shows each message as it may be told (`Moves.shown`), and `send_at` in wall time, as it is asked
     for: the store has it in steady time."""
 
     def __init__(self, store: MessageStore, moves: Moves, time: Timekeeper) -> None:

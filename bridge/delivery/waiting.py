@@ -10,7 +10,7 @@ from bridge.mqtt import Publish
 
 _GRACE = 0.05
 """Seconds. Most clients send the reply from within their message handler and acknowledge when it returns: a reply waits
-so long for the acknowledgement behind it, so that the answer can say DELIVERED."""
+so long for the acknowledgement behind it, and for its commit, so that the answer can say DELIVERED."""
 
 
 class Waiting:
