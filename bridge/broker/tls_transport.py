@@ -9,6 +9,7 @@ import contextlib
 import ssl
 from typing import Any, cast
 
+from bridge.broker.layer import Layer
 from bridge.broker.link import Link
 from bridge.broker.recognition import Port, misplaced
 from bridge.broker.tls import words
@@ -19,12 +20,11 @@ _FIRST = 16
 """Bytes that are kept until the handshake is over, to tell what it is that is no TLS."""
 
 
-class TlsTransport(asyncio.Protocol):
+class TlsTransport(Layer):
     """Above it is `upper`: the link itself, or the WebSocket around it. The time for the handshake is that of the link
     for its CONNECT, which has as much again afterwards."""
 
     __slots__ = (
-        "_closing",
         "_error",
         "_first",
         "_incoming",
@@ -32,11 +32,11 @@ class TlsTransport(asyncio.Protocol):
         "_outgoing",
         "_shaken",
         "_tls",
-        "_transport",
         "_upper",
     )
 
     def __init__(self, context: ssl.SSLContext, link: Link, upper: asyncio.Protocol) -> None:
+        super().__init__()
         self._link = link
         self._upper = upper
         self._incoming = ssl.MemoryBIO()
@@ -44,9 +44,7 @@ class TlsTransport(asyncio.Protocol):
         self._tls = context.wrap_bio(self._incoming, self._outgoing, server_side=True)
         self._first = b""
         self._shaken = False
-        self._closing = False
         self._error: ssl.SSLError | None = None
-        self._transport: asyncio.Transport
 
     # asyncio.Protocol
 
@@ -107,25 +105,13 @@ class TlsTransport(asyncio.Protocol):
         self._say_over()
         self._transport.close()
 
-    def abort(self) -> None:
-        self._transport.abort()
-
-    def is_closing(self) -> bool:
-        return self._closing or self._transport.is_closing()
-
-    def pause_reading(self) -> None:
-        self._transport.pause_reading()
-
-    def resume_reading(self) -> None:
-        self._transport.resume_reading()
-
     def is_reading(self) -> bool:
         return self._transport.is_reading()
 
     def get_extra_info(self, name: str, default: Any = None) -> Any:
         if name == "ssl_object":
             return self._tls if self._shaken else default
-        return self._transport.get_extra_info(name, default)
+        return super().get_extra_info(name, default)
 
     # TLS
 

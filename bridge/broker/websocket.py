@@ -13,6 +13,7 @@ from websockets.protocol import SEND_EOF, State
 from websockets.server import ServerProtocol
 from websockets.typing import Subprotocol
 
+from bridge.broker.layer import Layer
 from bridge.broker.link import Link
 from bridge.broker.listeners import Listener
 from bridge.broker.recognition import Port, misplaced
@@ -32,13 +33,14 @@ _NEGOTIATED = frozenset(
 _HTTP = re.compile(rb"[A-Z]{1,20} [^\r\n]* HTTP/[0-9.]+\r?\n")
 
 
-class WebSocket(asyncio.Protocol):
+class WebSocket(Layer):
     """Both sides' limits hold: what the socket does not take pauses the link, and the link pauses the socket. The time
     for the handshake is that of the link for its CONNECT."""
 
-    __slots__ = ("_close_code", "_closing", "_head", "_link", "_listener", "_over", "_protocol", "_transport")
+    __slots__ = ("_close_code", "_head", "_link", "_listener", "_over", "_protocol")
 
     def __init__(self, link: Link, listener: Listener) -> None:
+        super().__init__()
         self._link = link
         self._listener = listener
         self._protocol = ServerProtocol(
@@ -48,10 +50,8 @@ class WebSocket(asyncio.Protocol):
         self._head: bytearray | None = bytearray()
         """What has come of the request; None when it is answered."""
         self._close_code = CloseCode.NORMAL_CLOSURE
-        self._closing = False
         self._over = False
         """There is nothing left to say, and nothing that comes is looked at."""
-        self._transport: asyncio.Transport
 
     # asyncio.Protocol
 
@@ -125,21 +125,6 @@ class WebSocket(asyncio.Protocol):
         """The same, without waiting for the client."""
         self.write_eof()
         self._transport.close()
-
-    def abort(self) -> None:
-        self._transport.abort()
-
-    def is_closing(self) -> bool:
-        return self._closing or self._transport.is_closing()
-
-    def pause_reading(self) -> None:
-        self._transport.pause_reading()
-
-    def resume_reading(self) -> None:
-        self._transport.resume_reading()
-
-    def get_extra_info(self, name: str, default: Any = None) -> Any:
-        return self._transport.get_extra_info(name, default)
 
     # what comes
 
